@@ -1,0 +1,29 @@
+"""How long to wait before asking again. Pure: the random number is an argument."""
+
+
+def full_jitter_us(tries: int, base_us: int, cap_us: int, random: float) -> int:
+    """Exponential backoff with full jitter: a random share of `base * 2**(tries - 1)`, at most of the cap.
+
+    Args:
+        tries: how often it was tried and failed; 1 after the first failure.
+        base_us: the ceiling of the first wait.
+        cap_us: the ceiling of every wait.
+        random: uniform in [0, 1).
+    """
+    ceiling_us = min(cap_us, base_us << (tries - 1))
+    return int(ceiling_us * random)
+
+
+def redelivery_delay_s(attempt: int, base_s: int, cap_s: int, random: float) -> int:
+    """The queue's delay before a chunk's next attempt: exponential, and never less than half of its ceiling.
+
+    Half is fixed because an outage must be outlived by the attempts together: 20, 40, 80 and 160 s give at least 150.
+    """
+    ceiling_s = min(cap_s, base_s << (attempt - 1))
+    return ceiling_s // 2 + int((ceiling_s - ceiling_s // 2) * random)
+
+
+def penalty_us(previous_us: int, ended_us: int, now_us: int, base_us: int, cap_us: int) -> int:
+    """How long a channel stays closed after a 429: twice the last time, if that ended less than a cap ago."""
+    is_recent = previous_us > 0 and now_us - ended_us < cap_us
+    return min(cap_us, previous_us * 2) if is_recent else base_us
