@@ -1,0 +1,109 @@
+"""A nightly run: its identity, whom it asks, and how it ends."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+TOKYO: Final = timezone(timedelta(hours=9))
+"""Asia/Tokyo has had no daylight saving time since 1951, so its offset needs no time zone database."""
+
+NOT_FRIEND_NIGHTS: Final = 7
+"""After so many nights of 404 running, a job seeker is asked on one weekday only."""
+
+EndState = Literal["completed", "completed_with_failures"]
+RunState = Literal["dispatching", "running", "completed", "completed_with_failures"]
+TenantState = Literal["pending", "dispatched", "skipped", "closed"]
+
+
+class BadScheduledTimeError(ValueError):
+    """The scheduled time is not a moment: no date and time, or no offset."""
+
+
+class Counts(BaseModel):
+    """Job seekers of a tenant or a run.
+
+    Attributes:
+        seekers: how many were dispatched; None until all chunks have been sent.
+        settled: how many LINE answered for: friends + not_friends + invalid.
+        failed: how many LINE did not answer for in all attempts; their status is as it was before the run.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    seekers: int | None
+    settled: int
+    friends: int
+    not_friends: int
+    invalid: int
+    failed: int
+
+
+class TenantReport(Counts):
+    """One tenant's share of a run; `reason` says why it was skipped or its channel closed."""
+
+    tenant_id: int
+    name: str
+    state: TenantState
+    reason: str | None
+
+
+class RunReport(BaseModel):
+    """A run and its tenants, by tenant id."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run_id: int
+    state: RunState
+    started_at: datetime
+    dispatched_at: datetime | None
+    ended_at: datetime | None
+    totals: Counts
+    tenants: list[TenantReport]
+
+
+def run_id_of(scheduled_time: str) -> int:
+    """The run's identity: its scheduled time as yyyymmddHHMM in Asia/Tokyo.
+
+    Args:
+        scheduled_time: ISO 8601 with an offset, as EventBridge Scheduler writes it: `2022-03-22T17:00:00Z`.
+
+    Raises:
+        BadScheduledTimeError: it is something else.
+    """
+    try:
+        moment = datetime.fromisoformat(scheduled_time)
+    except (ValueError, TypeError) as error:
+        raise BadScheduledTimeError(f"not a date and time: {scheduled_time!r}") from error
+    if moment.tzinfo is None:
+        raise BadScheduledTimeError(f"a time without an offset: {scheduled_time!r}")
+    return int(moment.astimezone(TOKYO).strftime("%Y%m%d%H%M"))
+
+
+def weekday_of(run_id: int) -> int:
+    """The weekday of the run in Asia/Tokyo, Monday being 0: those long unreachable with `id % 7` of it are asked."""
+    return datetime.strptime(str(run_id), "%Y%m%d%H%M").replace(tzinfo=TOKYO).weekday()
+
+
+def end_of(counts: Counts) -> EndState | None:
+    """How a run that was dispatched has ended; None while answers are missing.
+
+    More than were dispatched may be settled: a job seeker who was sent by a dispatch that died, and deleted before
+    the next one. Weakness: one deleted between dispatch and answer is never settled, and the run stays open.
+    """
+    if counts.settled + counts.failed < (counts.seekers or 0):
+        return None
+    return "completed_with_failures" if counts.failed else "completed"
+
+
+def totals_of(tenants: Sequence[Counts]) -> Counts:
+    """The sums; tenants whose chunks have not all been sent are missing in `seekers`."""
+    return Counts(
+        seekers=sum(tenant.seekers or 0 for tenant in tenants),
+        settled=sum(tenant.settled for tenant in tenants),
+        friends=sum(tenant.friends for tenant in tenants),
+        not_friends=sum(tenant.not_friends for tenant in tenants),
+        invalid=sum(tenant.invalid for tenant in tenants),
+        failed=sum(tenant.failed for tenant in tenants),
+    )
