@@ -139,7 +139,7 @@ class CheckFriends:
         channel = f"{chunk.tenant_id}#profile"
         pacer = self._pacer(channel, chunk.rate_per_s or self._settings.rate_per_s)
         asking = Asking(chunk.seekers, window=self._settings.window, clock=self._clock, random=self._random)
-        started_us, thrown_away = self._clock(), pacer.thrown_away
+        started_us = self._clock()
         try:
             with pacer.serving(asking.pending):
                 stopped = await self._ask(asking, chunk.tenant_id, channel, pacer, deadline_us)
@@ -150,7 +150,7 @@ class CheckFriends:
             await pacer.rest()
         unanswered = self._place(chunk.attempt, asking, stopped)
         await self._hand_on(chunk, asking, unanswered, started_us)
-        return _checked(asking, unanswered, pacer.thrown_away - thrown_away)
+        return _checked(asking, unanswered, pacer.thrown_away())
 
     def _pacer(self, channel: str, rate_per_s: int) -> Pacer:
         key = (channel, rate_per_s)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Final
 
 from yomawari.domain.gate import Ahead, Closed, Leased, Permits, interval_us
 from yomawari.usecases.ports import Clock, GateUnavailable, RateGate
@@ -28,6 +29,9 @@ class Pacing:
     confirm_us: int = 250_000
     wake_us: int = 2_000
 
+FIRST_LEAD_US: Final = 20_000
+MOST_LEAD_US: Final = 1_000_000
+
 
 class Pacer:
     """Hands out one channel's permits to the chunks of that channel in this worker, at their slots."""
@@ -40,13 +44,14 @@ class Pacer:
         self._clock = clock
         self._permits = Permits(pacing.tolerance_us)
         self._lines: list[Sized] = []
+        self._lead_us = FIRST_LEAD_US
         self._refusal: Ahead | Closed | None = None
         self._leasing: asyncio.Task[Ahead | Closed | GateUnavailable | None] | None = None
 
-    @property
     def thrown_away(self) -> int:
-        """Permits that came too late to be used, so far."""
-        return self._permits.thrown_away
+        """How many permits came too late to be used since this was last asked; so each is reported once."""
+        thrown_away, self._permits.thrown_away = self._permits.thrown_away, 0
+        return thrown_away
 
     @contextmanager
     def serving(self, line: Sized) -> Iterator[None]:
@@ -98,7 +103,7 @@ class Pacer:
     def _lease_ahead(self, wanted: int, now_us: int) -> None:
         """Lease the next slots before the last ones are used up, so that the gate's round trip costs no slot."""
         held = self._permits.left()
-        is_low = held * 2 <= self._pacing.lease_permits
+        is_low = held * 2 <= self._pacing.lease_permits or held * self._interval_us <= 2 * self._lead_us
         is_refused = self._refusal is not None and self._refusal.until_us > now_us
         if is_low and wanted > held and not is_refused and self._leasing is None:
             permits = min(self._pacing.lease_permits, wanted - held)
@@ -106,11 +111,15 @@ class Pacer:
 
     async def _lease(self, permits: int, now_us: int) -> Ahead | Closed | GateUnavailable | None:
         try:
-            leased = await self._gate.lease(self._channel, permits, self._interval_us, now_us, self._pacing.horizon_us)
+            leased = await self._gate.lease(
+                self._channel, permits, self._interval_us, now_us + self._lead_us, self._pacing.horizon_us
+            )
         except GateUnavailable as unavailable:
             return unavailable
         finally:
             self._leasing = None
+        # Slots that begin now would be late by the time the answer is here, and on a busy machine all of them.
+        self._lead_us = min(max(self._clock() - now_us, self._lead_us * 7 // 8), MOST_LEAD_US)
         if isinstance(leased, Leased):
             self._refusal = None
             self._permits.add(leased.slots)
