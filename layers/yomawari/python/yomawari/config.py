@@ -1,0 +1,99 @@
+"""The functions' settings, read once from the environment that template.yaml gives them."""
+
+import os
+from dataclasses import dataclass
+
+
+class MissingSettingError(RuntimeError):
+    """The environment lacks a variable that this function needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseSettings:
+    """Where MySQL is. `tls_ca` is the CA bundle's path; None (the local stack only) means no TLS."""
+
+    host: str
+    port: int
+    name: str
+    secret_arn: str
+    tls_ca: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchSettings:
+    """Of dispatch_checks."""
+
+    database: DatabaseSettings
+    friend_checks_queue_url: str
+    token_path: str
+    event_bus_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSettings:
+    """Of check_friends."""
+
+    gate_table: str
+    friend_checks_queue_url: str
+    friend_checks_dead_letters_url: str
+    writes_queue_url: str
+    token_path: str
+    line_base_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class WriteSettings:
+    """Of write_results."""
+
+    database: DatabaseSettings
+    writes_dead_letters_url: str
+    event_bus_name: str
+
+
+def database_settings() -> DatabaseSettings:
+    """Where MySQL is, and which secret holds this function's own user."""
+    return DatabaseSettings(
+        host=_get("DATABASE_HOST"),
+        port=int(_get("DATABASE_PORT")),
+        name=_get("DATABASE_NAME"),
+        secret_arn=_get("DATABASE_SECRET_ARN"),
+        tls_ca=os.environ.get("DATABASE_TLS_CA") or None,
+    )
+
+
+def dispatch_settings() -> DispatchSettings:
+    """Raises MissingSettingError, like all of these, naming the variable."""
+    return DispatchSettings(
+        database=database_settings(),
+        friend_checks_queue_url=_get("FRIEND_CHECKS_QUEUE_URL"),
+        token_path=_get("TOKEN_PATH"),
+        event_bus_name=_get("EVENT_BUS_NAME"),
+    )
+
+
+def check_settings() -> CheckSettings:
+    """What check_friends needs; it has no database."""
+    return CheckSettings(
+        gate_table=_get("GATE_TABLE"),
+        friend_checks_queue_url=_get("FRIEND_CHECKS_QUEUE_URL"),
+        friend_checks_dead_letters_url=_get("FRIEND_CHECKS_DEAD_LETTERS_URL"),
+        writes_queue_url=_get("WRITES_QUEUE_URL"),
+        token_path=_get("TOKEN_PATH"),
+        line_base_url=_get("LINE_BASE_URL"),
+    )
+
+
+def write_settings() -> WriteSettings:
+    """What write_results needs."""
+    return WriteSettings(
+        database=database_settings(),
+        writes_dead_letters_url=_get("WRITES_DEAD_LETTERS_URL"),
+        event_bus_name=_get("EVENT_BUS_NAME"),
+    )
+
+
+def _get(name: str) -> str:
+    try:
+        return os.environ[name]
+    except KeyError:
+        raise MissingSettingError(f"{name} is not set; template.yaml gives it to the function") from None
