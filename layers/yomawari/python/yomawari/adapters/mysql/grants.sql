@@ -1,0 +1,13 @@
+-- What each MySQL user may do, one user per function. Applied after schema.sql, with the database as the default one
+-- and the users created; may be applied again. New tables of a later schema need nothing but this file once more.
+
+GRANT SELECT ON * TO 'yomawari_dispatcher'@'%';
+GRANT INSERT, UPDATE ON runs TO 'yomawari_dispatcher'@'%';
+GRANT INSERT, UPDATE ON run_tenants TO 'yomawari_dispatcher'@'%';
+
+GRANT SELECT, INSERT, UPDATE ON line_accounts TO 'yomawari_writer'@'%';
+GRANT SELECT, INSERT, UPDATE ON line_friend_status_changes TO 'yomawari_writer'@'%';
+GRANT SELECT, INSERT, UPDATE ON run_tenants TO 'yomawari_writer'@'%';
+GRANT SELECT, INSERT, UPDATE ON runs TO 'yomawari_writer'@'%';
+
+GRANT SELECT ON * TO 'yomawari_reader'@'%';
