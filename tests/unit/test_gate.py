@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,7 +46,7 @@ def test_leases_never_overlap_and_never_exceed_the_rate(leases: list[tuple[int, 
             gate = after(gate, decided.slots)
             times += [decided.slots.start_us + i * decided.slots.interval_us for i in range(decided.slots.count)]
     assert times == sorted(times)
-    assert all(later - earlier >= interval_us(rate_per_s) for earlier, later in zip(times, times[1:], strict=False))
+    assert all(later - earlier >= interval_us(rate_per_s) for earlier, later in pairwise(times))
 
 
 def permits(tolerance_us: int = 30_000, *slots: Slots) -> Permits:

@@ -29,6 +29,7 @@ class Pacing:
     confirm_us: int = 250_000
     wake_us: int = 2_000
 
+
 FIRST_LEAD_US: Final = 20_000
 MOST_LEAD_US: Final = 1_000_000
 

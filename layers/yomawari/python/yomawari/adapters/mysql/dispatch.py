@@ -1,0 +1,104 @@
+"""A run's record while its chunks are sent."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Final, cast
+
+from pymysql.cursors import Cursor
+
+from yomawari.adapters.mysql.connection import Database, Ids, Session, stream, utc
+from yomawari.domain.runs import NOT_FRIEND_NIGHTS, weekday_of
+from yomawari.usecases.ports import Account, WaitingTenant
+
+# IGNORE would hide other errors too; setting the key to itself does nothing on MySQL and on MariaDB.
+_BEGIN: Final = """
+INSERT INTO runs (run_id, state, started_at) VALUES (%s, 'dispatching', %s)
+ON DUPLICATE KEY UPDATE run_id = runs.run_id
+"""
+_IS_DISPATCHED: Final = "SELECT dispatched_at IS NOT NULL FROM runs WHERE run_id = %s"
+_BEGIN_TENANTS: Final = """
+INSERT INTO run_tenants (run_id, tenant_id) SELECT %s, id FROM tenants
+ON DUPLICATE KEY UPDATE run_id = run_tenants.run_id
+"""
+
+# Not "state = 'pending'": answers may close a tenant's channel before all of its chunks have been sent.
+_WAITING: Final = """
+SELECT t.tenant_id, c.tenant_id IS NOT NULL, c.rate_per_s
+FROM run_tenants t LEFT JOIN line_channels c ON c.tenant_id = t.tenant_id
+WHERE t.run_id = %s AND t.seekers IS NULL AND t.state <> 'skipped'
+ORDER BY t.tenant_id
+"""
+_SKIP: Final = "UPDATE run_tenants SET state = 'skipped', reason = %s WHERE run_id = %s AND tenant_id = %s"
+
+# Whom this run has settled already is always in, so that a dispatch that goes on after one that died counts the same
+# job seekers. Without FORCE INDEX the server may take the key on (tenant_id, line_user_id) and sort two million rows.
+ENUMERATE: Final = """
+SELECT tenant_id, job_seeker_id, line_user_id
+FROM line_accounts FORCE INDEX (PRIMARY)
+WHERE tenant_id IN %(tenants)s
+  AND (settled_run_id = %(run)s
+       OR friend_status IN ('unknown', 'friend')
+       OR (friend_status = 'not_friend'
+           AND (not_friend_nights < %(nights)s OR MOD(job_seeker_id, 7) = %(weekday)s)))
+ORDER BY tenant_id, job_seeker_id
+"""
+
+_SENT: Final = """
+UPDATE run_tenants SET state = IF(state = 'closed', 'closed', 'dispatched'), seekers = %s, chunks = %s
+WHERE run_id = %s AND tenant_id = %s
+"""
+_ALL_SENT: Final = """
+UPDATE runs SET state = 'running', dispatched_at = %s WHERE run_id = %s AND dispatched_at IS NULL
+"""
+
+
+class MySqlDispatchStore:
+    """The dispatcher's store; it reads on a connection of its own, because a cursor that streams occupies one."""
+
+    def __init__(self, session: Session, database: Database) -> None:
+        self._session = session
+        self._database = database
+
+    def begin(self, run_id: int, now: datetime) -> bool:
+        """Write the run and its tenants down if they are not; False when all was dispatched before."""
+
+        def work(cursor: Cursor) -> bool:
+            cursor.execute(_BEGIN, (run_id, utc(now)))
+            cursor.execute(_IS_DISPATCHED, (run_id,))
+            if cursor.fetchall()[0][0]:
+                return False
+            cursor.execute(_BEGIN_TENANTS, (run_id,))
+            return True
+
+        return self._session.transact(work)
+
+    def waiting(self, run_id: int) -> list[WaitingTenant]:
+        """The tenants that are neither skipped nor wholly sent, by id."""
+
+        def work(cursor: Cursor) -> list[WaitingTenant]:
+            cursor.execute(_WAITING, (run_id,))
+            return [WaitingTenant(tenant_id, bool(has), rate) for tenant_id, has, rate in cursor.fetchall()]
+
+        return self._session.transact(work)
+
+    def skip(self, run_id: int, tenant_id: int, reason: str) -> None:
+        """Leave a tenant out of the run."""
+        self._session.transact(lambda cursor: cursor.execute(_SKIP, (reason, run_id, tenant_id)))
+
+    def accounts(self, run_id: int, tenant_ids: Sequence[int]) -> Iterator[Account]:
+        """Stream whom to ask, ordered by (tenant, job seeker); see the port for what it promises."""
+        args = {
+            "tenants": Ids(tenant_ids),
+            "run": run_id,
+            "nights": NOT_FRIEND_NIGHTS,
+            "weekday": weekday_of(run_id),
+        }
+        return cast("Iterator[Account]", stream(self._database, ENUMERATE, args))
+
+    def sent(self, run_id: int, tenant_id: int, seekers: int, chunks: int) -> None:
+        """All chunks of a tenant are on the queue."""
+        self._session.transact(lambda cursor: cursor.execute(_SENT, (seekers, chunks, run_id, tenant_id)))
+
+    def all_sent(self, run_id: int, now: datetime) -> None:
+        """All chunks of all tenants are on the queue: from here on the run can end."""
+        self._session.transact(lambda cursor: cursor.execute(_ALL_SENT, (utc(now), run_id)))

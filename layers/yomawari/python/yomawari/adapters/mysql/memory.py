@@ -1,0 +1,250 @@
+"""The fake beside the MySQL stores: a round in memory, which passes the same contract tests."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from yomawari.domain.runs import (
+    NOT_FRIEND_NIGHTS,
+    EndState,
+    RunReport,
+    RunState,
+    TenantReport,
+    TenantState,
+    end_of,
+    totals_of,
+    weekday_of,
+)
+from yomawari.messages import CheckResults, RunCompleted
+from yomawari.usecases.ports import Account, Refused, Settled, WaitingTenant
+
+Status = Literal["unknown", "friend", "not_friend", "invalid"]
+Answer = Literal["friend", "not_friend", "invalid"]
+
+
+@dataclass
+class AccountRow:
+    """A row of line_accounts."""
+
+    line_user_id: str
+    friend_status: Status = "unknown"
+    last_outcome: Literal["friend", "not_friend", "invalid", "failed"] | None = None
+    settled_run_id: int = 0
+    status_checked_at: datetime | None = None
+    not_friend_nights: int = 0
+
+    def is_unsettled(self, run_id: int) -> bool:
+        """Whether the run has no answer for it yet."""
+        return self.settled_run_id < run_id or self.has_failed(run_id)
+
+    def has_failed(self, run_id: int) -> bool:
+        """Whether the run has given it up."""
+        return self.settled_run_id == run_id and self.last_outcome == "failed"
+
+
+@dataclass(frozen=True)
+class Change:
+    """A row of line_friend_status_changes."""
+
+    tenant_id: int
+    job_seeker_id: int
+    run_id: int
+    from_status: Status
+    to_status: Status
+    observed_at: datetime
+
+
+@dataclass
+class TenantRow:
+    """A row of run_tenants."""
+
+    state: TenantState = "pending"
+    reason: str | None = None
+    seekers: int | None = None
+    chunks: int | None = None
+    friends: int = 0
+    not_friends: int = 0
+    invalid: int = 0
+    failed: int = 0
+
+
+@dataclass
+class RunRow:
+    """A row of runs."""
+
+    started_at: datetime
+    state: RunState = "dispatching"
+    announced_state: EndState | None = None
+    dispatched_at: datetime | None = None
+    ended_at: datetime | None = None
+    tenants: dict[int, TenantRow] = field(default_factory=dict)
+
+
+@dataclass
+class RoundInMemory:
+    """Every store of the round at once; tests look into the tables and fill them.
+
+    `channels` holds each channel's rate by tenant; `accounts_by_key` is keyed by (tenant, job seeker).
+    """
+
+    tenants: dict[int, str] = field(default_factory=dict)
+    channels: dict[int, int | None] = field(default_factory=dict)
+    accounts_by_key: dict[tuple[int, int], AccountRow] = field(default_factory=dict)
+    changes: list[Change] = field(default_factory=list)
+    runs: dict[int, RunRow] = field(default_factory=dict)
+
+    def begin(self, run_id: int, now: datetime) -> bool:
+        """Write the run and its tenants down if they are not; False when all was dispatched before."""
+        run = self.runs.setdefault(run_id, RunRow(now))
+        if run.dispatched_at is not None:
+            return False
+        for tenant_id in self.tenants:
+            run.tenants.setdefault(tenant_id, TenantRow())
+        return True
+
+    def waiting(self, run_id: int) -> list[WaitingTenant]:
+        """The tenants that are neither skipped nor wholly sent, by id."""
+        return [
+            WaitingTenant(tenant_id, tenant_id in self.channels, self.channels.get(tenant_id))
+            for tenant_id, row in sorted(self.runs[run_id].tenants.items())
+            if row.seekers is None and row.state != "skipped"
+        ]
+
+    def skip(self, run_id: int, tenant_id: int, reason: str) -> None:
+        """Leave a tenant out of the run."""
+        row = self.runs[run_id].tenants[tenant_id]
+        row.state, row.reason = "skipped", reason
+
+    def accounts(self, run_id: int, tenant_ids: Sequence[int]) -> Iterator[Account]:
+        """Stream whom to ask, ordered by (tenant, job seeker)."""
+        for (tenant_id, seeker_id), row in sorted(self.accounts_by_key.items()):
+            if tenant_id in tenant_ids and _is_asked(row, seeker_id, run_id):
+                yield tenant_id, seeker_id, row.line_user_id
+
+    def sent(self, run_id: int, tenant_id: int, seekers: int, chunks: int) -> None:
+        """All chunks of a tenant are on the queue."""
+        row = self.runs[run_id].tenants[tenant_id]
+        row.seekers, row.chunks = seekers, chunks
+        row.state = "closed" if row.state == "closed" else "dispatched"
+
+    def all_sent(self, run_id: int, now: datetime) -> None:
+        """All chunks of all tenants are on the queue: from here on the run can end."""
+        run = self.runs[run_id]
+        if run.dispatched_at is None:
+            run.state, run.dispatched_at = "running", now
+
+    def settle(self, results: CheckResults) -> Settled | Refused:
+        """Apply one message; applying it again, later or in another order changes nothing."""
+        run = self.runs.get(results.run_id)
+        tenant = run and run.tenants.get(results.tenant_id)
+        if not tenant:
+            return Refused(f"no tenant {results.tenant_id} in run {results.run_id}")
+        settled = self._apply(results)
+        tenant.friends += settled.friend
+        tenant.not_friends += settled.not_friend
+        tenant.invalid += settled.invalid
+        tenant.failed += settled.failed - settled.recovered
+        if results.closed is not None:
+            tenant.state, tenant.reason = "closed", results.closed[:200]
+        return settled
+
+    def end(self, run_id: int, now: datetime) -> RunCompleted | None:
+        """End the run if nothing is missing; the event when the bus has not been told of this end yet."""
+        run = self.runs.get(run_id)
+        if run is None or run.dispatched_at is None:
+            return None
+        totals = totals_of([self._tenant_report(*item) for item in run.tenants.items()])
+        end = end_of(totals)
+        if end is None or end == run.state == run.announced_state:
+            return None
+        if run.state != end:
+            run.state, run.ended_at = end, now
+        return RunCompleted(
+            run_id=run_id,
+            state=end,
+            tenants=len(run.tenants),
+            tenants_skipped=sum(row.state == "skipped" for row in run.tenants.values()),
+            **totals.model_dump(exclude={"settled"}),
+        )
+
+    def announced(self, run_id: int, state: EndState) -> None:
+        """The bus has been told."""
+        if self.runs[run_id].state == state:
+            self.runs[run_id].announced_state = state
+
+    def report(self, run_id: int | Literal["latest"]) -> RunReport | None:
+        """One run with its tenants; None when there is no such run."""
+        found = max(self.runs, default=0) if run_id == "latest" else run_id
+        run = self.runs.get(found)
+        if run is None:
+            return None
+        tenants = [self._tenant_report(*item) for item in sorted(run.tenants.items())]
+        return RunReport(
+            run_id=found,
+            state=run.state,
+            started_at=run.started_at,
+            dispatched_at=run.dispatched_at,
+            ended_at=run.ended_at,
+            totals=totals_of(tenants),
+            tenants=tenants,
+        )
+
+    def _apply(self, results: CheckResults) -> Settled:
+        rows = {key[1]: row for key, row in self.accounts_by_key.items() if key[0] == results.tenant_id}
+        answers: dict[Answer, list[int]] = {
+            "friend": results.friend,
+            "not_friend": results.not_friend,
+            "invalid": results.invalid,
+        }
+        asked = {seeker_id for ids in answers.values() for seeker_id in ids}
+        recovered = sum(row.has_failed(results.run_id) for seeker_id, row in rows.items() if seeker_id in asked)
+        counts = {
+            answer: sum(self._answer(results, answer, seeker_id, rows.get(seeker_id)) for seeker_id in ids)
+            for answer, ids in answers.items()
+        }
+        failed = sum(_fail(results.run_id, rows.get(seeker_id)) for seeker_id in results.failed)
+        return Settled(**counts, failed=failed, recovered=recovered)
+
+    def _answer(self, results: CheckResults, answer: Answer, seeker_id: int, row: AccountRow | None) -> bool:
+        if row is None or not row.is_unsettled(results.run_id):
+            return False
+        row.settled_run_id, row.last_outcome = results.run_id, answer
+        if row.status_checked_at is not None and row.status_checked_at > results.observed_at:
+            return True
+        if row.friend_status != answer:
+            change = Change(
+                results.tenant_id, seeker_id, results.run_id, row.friend_status, answer, results.observed_at
+            )
+            self.changes.append(change)
+        row.friend_status, row.status_checked_at = answer, results.observed_at
+        row.not_friend_nights = row.not_friend_nights + 1 if answer == "not_friend" else 0
+        return True
+
+    def _tenant_report(self, tenant_id: int, row: TenantRow) -> TenantReport:
+        return TenantReport(
+            tenant_id=tenant_id,
+            name=self.tenants.get(tenant_id, ""),
+            state=row.state,
+            reason=row.reason,
+            seekers=row.seekers,
+            settled=row.friends + row.not_friends + row.invalid,
+            friends=row.friends,
+            not_friends=row.not_friends,
+            invalid=row.invalid,
+            failed=row.failed,
+        )
+
+
+def _fail(run_id: int, row: AccountRow | None) -> bool:
+    if row is None or row.settled_run_id >= run_id:
+        return False
+    row.settled_run_id, row.last_outcome = run_id, "failed"
+    return True
+
+
+def _is_asked(row: AccountRow, seeker_id: int, run_id: int) -> bool:
+    if row.settled_run_id == run_id or row.friend_status in ("unknown", "friend"):
+        return True
+    is_weekday = seeker_id % 7 == weekday_of(run_id)
+    return row.friend_status == "not_friend" and (row.not_friend_nights < NOT_FRIEND_NIGHTS or is_weekday)

@@ -1,0 +1,76 @@
+"""Each function's own MySQL user may do all that its function does, and no more; grants.sql says what."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pymysql
+import pytest
+
+import yomawari.adapters.mysql
+from tests.support.rounds import NIGHT, RUN, MySqlRounds, Seeding, at
+from tools.bench.private_server import PrivateServer
+from yomawari.adapters.mysql.connection import Database, Session
+from yomawari.adapters.mysql.dispatch import MySqlDispatchStore
+from yomawari.adapters.mysql.ends import MySqlEndStore
+from yomawari.adapters.mysql.reports import MySqlReportStore
+from yomawari.adapters.mysql.settle import MySqlSettleStore
+from yomawari.messages import CheckResults
+from yomawari.usecases.ports import Settled
+
+GRANTS = Path(yomawari.adapters.mysql.__file__).with_name("grants.sql")
+Sessions = dict[str, tuple[Session, Database]]
+USERS = ("yomawari_dispatcher", "yomawari_writer", "yomawari_reader")
+
+
+@pytest.fixture
+def sessions(database: Database, mariadb_server: PrivateServer) -> Iterator[Sessions]:
+    create = "".join(f"CREATE USER '{user}'@'%' IDENTIFIED BY '{database.password}';" for user in USERS)
+    mariadb_server.execute(f"USE `{database.name}`; {create} {GRANTS.read_text(encoding='utf-8')}")
+    own = {user.removeprefix("yomawari_"): replace(database, user=user) for user in USERS}
+    opened = {name: (Session(as_user), as_user) for name, as_user in own.items()}
+    yield opened
+    for session, _ in opened.values():
+        session.close()
+    mariadb_server.execute("".join(f"DROP USER '{user}'@'%';" for user in USERS))
+
+
+def test_a_night_with_each_functions_own_user(database: Database, sessions: Sessions) -> None:
+    rounds = MySqlRounds(database)
+    first, second = Seeding(rounds).tenant(1, 2)
+    Seeding(rounds).tenant(2)
+    dispatch = MySqlDispatchStore(*sessions["dispatcher"])
+    assert dispatch.begin(RUN, NIGHT)
+    assert dispatch.begin(RUN, NIGHT)
+    assert len(dispatch.waiting(RUN)) == 2
+    dispatch.skip(RUN, 2, "no token")
+    assert len(list(dispatch.accounts(RUN, [1]))) == 2
+    dispatch.sent(RUN, 1, 2, 1)
+    dispatch.all_sent(RUN, NIGHT)
+    writer = sessions["writer"][0]
+    message = CheckResults(run_id=RUN, tenant_id=1, observed_at=at(1), friend=[first], failed=[second], closed="gone")
+    assert MySqlSettleStore(writer).settle(message) == Settled(friend=1, failed=1)
+    redriven = message.model_copy(update={"friend": [second], "failed": []})
+    assert MySqlSettleStore(writer).settle(redriven) == Settled(friend=1, recovered=1)
+    for ending in (sessions["dispatcher"][0], writer):
+        event = MySqlEndStore(ending).end(RUN, at(2))
+        assert event is not None
+    MySqlEndStore(sessions["dispatcher"][0]).announced(RUN, "completed")
+    report = MySqlReportStore(sessions["reader"][0]).report("latest")
+    assert report is not None
+    assert report.state == "completed"
+    rounds.close()
+
+
+@pytest.mark.parametrize(
+    ("user", "sql"),
+    [
+        ("reader", "UPDATE runs SET state = 'running'"),
+        ("dispatcher", "UPDATE line_accounts SET friend_status = 'friend'"),
+        ("writer", "DELETE FROM line_accounts"),
+        ("writer", "SELECT * FROM job_seekers"),
+    ],
+)
+def test_nobody_may_do_more(sessions: Sessions, user: str, sql: str) -> None:
+    with pytest.raises(pymysql.OperationalError, match="command denied"):
+        sessions[user][0].transact(lambda cursor: cursor.execute(sql))

@@ -1,0 +1,52 @@
+"""The server's own plans for the statements that touch millions of rows: the primary key, and nothing sorted."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pymysql.cursors import DictCursor
+
+from tests.support.rounds import NIGHT, RUN, MySqlRounds, Seeding
+from yomawari.adapters.mysql.connection import Database, Ids, connect, utc
+from yomawari.adapters.mysql.dispatch import ENUMERATE
+from yomawari.adapters.mysql.settle import LOCK_ROWS, NOTE_CHANGES, SETTLE, rows_of
+
+SEEKERS = 400
+
+
+@pytest.fixture
+def explain(database: Database) -> Iterator[Any]:
+    rounds = MySqlRounds(database)
+    for tenant_id in range(1, 6):
+        Seeding(rounds).tenant(tenant_id, SEEKERS)
+    rounds.close()
+    with connect(database, DictCursor) as connection, connection.cursor() as cursor:
+        cursor.execute("ANALYZE TABLE line_accounts")
+
+        def plan(sql: str, args: dict[str, object]) -> dict[str, Any]:
+            cursor.execute(f"EXPLAIN {sql}", args)
+            return next(row for row in cursor.fetchall() if row["table"] == "line_accounts")
+
+        yield plan
+
+
+def test_the_enumeration_walks_the_primary_key(explain: Any) -> None:
+    plan = explain(ENUMERATE, {"tenants": Ids([1, 2, 4]), "run": RUN, "nights": 7, "weekday": 4})
+    assert plan["key"] == "PRIMARY"
+    assert "filesort" not in plan["Extra"]
+    assert "temporary" not in plan["Extra"]
+
+
+@pytest.mark.parametrize("sql", [SETTLE, NOTE_CHANGES], ids=["settle", "note changes"])
+def test_settling_reads_one_stretch_of_the_primary_key(explain: Any, sql: str) -> None:
+    ids = list(range(2_001, 2_101))
+    args = {"tenant": 2, "run": RUN, "outcome": "friend", "observed": utc(NIGHT)} | rows_of(ids)
+    plan = explain(sql, args)
+    assert (plan["type"], plan["key"]) == ("range", "PRIMARY")
+    assert int(plan["rows"]) <= len(ids) * 1.1
+
+
+def test_the_tenants_turn_is_one_row_of_the_primary_key(explain: Any) -> None:
+    plan = explain(LOCK_ROWS, {"tenant": 2})
+    assert plan["key"] == "PRIMARY"
+    assert "filesort" not in plan["Extra"]

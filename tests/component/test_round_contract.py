@@ -1,0 +1,266 @@
+"""What the round's stores promise, held against the fake and against MySQL alike."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.rounds import NEXT_RUN, NIGHT, RUN, MemoryRounds, MySqlRounds, Rounds, Seeding, at, line_id
+from yomawari.adapters.mysql.memory import AccountRow, Change
+from yomawari.messages import CheckResults
+from yomawari.usecases.ports import Refused, Settled, WaitingTenant
+
+
+@pytest.fixture(params=["memory", "mysql"])
+def rounds(request: pytest.FixtureRequest) -> Iterator[Rounds]:
+    if request.param == "memory":
+        yield MemoryRounds()
+    else:
+        real = MySqlRounds(request.getfixturevalue("database"))
+        yield real
+        real.close()
+
+
+@pytest.fixture
+def seed(rounds: Rounds) -> Seeding:
+    return Seeding(rounds)
+
+
+def results(tenant_id: int = 1, run_id: int = RUN, observed_s: float = 60, **lists: object) -> CheckResults:
+    return CheckResults.model_validate(
+        {"run_id": run_id, "tenant_id": tenant_id, "observed_at": at(observed_s), **lists}
+    )
+
+
+class TestDispatch:
+    def test_a_run_begins_once_and_not_again_when_all_is_sent(self, rounds: Rounds, seed: Seeding) -> None:
+        seed.tenant(1)
+        assert rounds.dispatch.begin(RUN, NIGHT)
+        assert rounds.dispatch.begin(RUN, at(5))
+        rounds.dispatch.all_sent(RUN, at(10))
+        assert not rounds.dispatch.begin(RUN, at(20))
+        report = rounds.reports.report(RUN)
+        assert report is not None
+        assert (report.state, report.started_at, report.dispatched_at) == ("running", NIGHT, at(10))
+
+    def test_waiting_are_those_neither_skipped_nor_sent_even_when_closed(self, rounds: Rounds, seed: Seeding) -> None:
+        seed.tenant(1)
+        seed.tenant(2)
+        seed.tenant(3, rate_per_s=500)
+        seed.tenant(4, has_channel=False)
+        rounds.dispatch.begin(RUN, NIGHT)
+        rounds.dispatch.skip(RUN, 1, "no token")
+        rounds.dispatch.sent(RUN, 2, 0, 0)
+        rounds.settle.settle(results(3, closed="unauthorized"))
+        assert rounds.dispatch.waiting(RUN) == [WaitingTenant(3, True, 500), WaitingTenant(4, False, None)]
+
+    def test_whom_a_run_asks(self, rounds: Rounds, seed: Seeding) -> None:
+        seed.tenant(1)
+        friday = 1_005 - 1_005 % 7 + 4
+        asked = {
+            friday: AccountRow(line_id(friday), "not_friend", "not_friend", 5, NIGHT, 7),
+            friday + 1: AccountRow(line_id(friday + 1), "not_friend", "not_friend", 5, NIGHT, 6),
+            friday + 2: AccountRow(line_id(friday + 2)),
+            friday + 3: AccountRow(line_id(friday + 3), "friend", "friend", 5, NIGHT),
+            friday + 4: AccountRow(line_id(friday + 4), "invalid", "invalid", RUN, NIGHT),
+            friday + 5: AccountRow(line_id(friday + 5), "not_friend", "not_friend", RUN, NIGHT, 9),
+            friday + 6: AccountRow(line_id(friday + 6), "not_friend", "failed", RUN, NIGHT, 9),
+        }
+        spared = {
+            friday + 8: AccountRow(line_id(friday + 8), "not_friend", "not_friend", 5, NIGHT, 7),
+            friday + 9: AccountRow(line_id(friday + 9), "invalid", "invalid", 5, NIGHT),
+            friday + 14: AccountRow(line_id(friday + 14), "invalid", "failed", 5, NIGHT),
+        }
+        for seeker_id, row in (asked | spared).items():
+            rounds.add_account(1, seeker_id, row)
+        assert list(rounds.dispatch.accounts(RUN, [1])) == [(1, seeker, line_id(seeker)) for seeker in sorted(asked)]
+
+    def test_accounts_come_by_tenant_and_job_seeker_and_only_of_those_tenants(
+        self, rounds: Rounds, seed: Seeding
+    ) -> None:
+        third, first = seed.tenant(3, 3), seed.tenant(1, 2)
+        seed.tenant(2, 2)
+        keys = [account[:2] for account in rounds.dispatch.accounts(RUN, [1, 3])]
+        assert keys == [(1, seeker) for seeker in first] + [(3, seeker) for seeker in third]
+
+    def test_a_closed_tenant_stays_closed_when_its_chunks_are_sent(self, rounds: Rounds, seed: Seeding) -> None:
+        seed.tenant(1)
+        rounds.dispatch.begin(RUN, NIGHT)
+        rounds.settle.settle(results(closed="forbidden"))
+        rounds.dispatch.sent(RUN, 1, 3, 1)
+        report = rounds.reports.report(RUN)
+        assert report is not None
+        assert (report.tenants[0].state, report.tenants[0].reason, report.tenants[0].seekers) == (
+            "closed",
+            "forbidden",
+            3,
+        )
+
+
+class TestSettle:
+    def test_each_answer_once(self, rounds: Rounds, seed: Seeding) -> None:
+        friend, blocked, invalid, failed, other = seed.tenant(1, 5)
+        seed.dispatched(RUN, {1: 5})
+        message = results(friend=[friend], not_friend=[blocked], invalid=[invalid], failed=[failed])
+        assert rounds.settle.settle(message) == Settled(1, 1, 1, 1)
+        assert rounds.settle.settle(message) == Settled()
+        assert rounds.accounts() == {
+            (1, friend): AccountRow(line_id(friend), "friend", "friend", RUN, at(60)),
+            (1, blocked): AccountRow(line_id(blocked), "not_friend", "not_friend", RUN, at(60), 1),
+            (1, invalid): AccountRow(line_id(invalid), "invalid", "invalid", RUN, at(60)),
+            (1, failed): AccountRow(line_id(failed), "unknown", "failed", RUN),
+            (1, other): AccountRow(line_id(other)),
+        }
+
+    def test_only_changes_are_noted(self, rounds: Rounds, seed: Seeding) -> None:
+        (seeker,) = seed.tenant(1, 1)
+        seed.dispatched(RUN, {1: 1})
+        seed.dispatched(NEXT_RUN, {1: 1})
+        rounds.settle.settle(results(friend=[seeker]))
+        rounds.settle.settle(results(run_id=NEXT_RUN, observed_s=90_000, friend=[seeker]))
+        assert rounds.changes() == [Change(1, seeker, RUN, "unknown", "friend", at(60))]
+
+    def test_nights_are_counted_and_forgotten(self, rounds: Rounds, seed: Seeding) -> None:
+        seed.tenant(1)
+        rounds.add_account(1, 7, AccountRow(line_id(7), "not_friend", "not_friend", 5, NIGHT, 3))
+        rounds.add_account(1, 8, AccountRow(line_id(8), "not_friend", "not_friend", 5, NIGHT, 3))
+        seed.dispatched(RUN, {1: 2})
+        rounds.settle.settle(results(not_friend=[7], friend=[8]))
+        assert [row.not_friend_nights for row in rounds.accounts().values()] == [4, 0]
+
+    def test_an_answer_takes_back_a_failure_and_a_failure_never_an_answer(self, rounds: Rounds, seed: Seeding) -> None:
+        first, second = seed.tenant(1, 2)
+        seed.dispatched(RUN, {1: 2})
+        rounds.settle.settle(results(failed=[first, second], reason="HTTP 500"))
+        assert rounds.settle.settle(results(friend=[first])) == Settled(friend=1, recovered=1)
+        assert rounds.settle.settle(results(failed=[first, second])) == Settled()
+        report = rounds.reports.report(RUN)
+        assert report is not None
+        assert (report.totals.friends, report.totals.failed) == (1, 1)
+
+    def test_an_older_observation_settles_the_run_and_leaves_the_status(self, rounds: Rounds, seed: Seeding) -> None:
+        seed.tenant(1)
+        rounds.add_account(1, 7, AccountRow(line_id(7), "friend", "friend", RUN, at(99)))
+        seed.dispatched(NEXT_RUN, {1: 1})
+        assert rounds.settle.settle(results(run_id=NEXT_RUN, observed_s=98, not_friend=[7])) == Settled(not_friend=1)
+        assert rounds.accounts()[1, 7] == AccountRow(line_id(7), "friend", "not_friend", NEXT_RUN, at(99))
+        assert rounds.changes() == []
+
+    def test_an_older_run_touches_nothing_a_newer_one_settled(self, rounds: Rounds, seed: Seeding) -> None:
+        (seeker,) = seed.tenant(1, 1)
+        seed.dispatched(RUN, {1: 1})
+        seed.dispatched(NEXT_RUN, {1: 1})
+        rounds.settle.settle(results(run_id=NEXT_RUN, friend=[seeker]))
+        assert rounds.settle.settle(results(observed_s=90, not_friend=[seeker])) == Settled()
+        assert rounds.settle.settle(results(failed=[seeker])) == Settled()
+
+    def test_another_tenants_job_seeker_is_not_touched(self, rounds: Rounds, seed: Seeding) -> None:
+        (seeker,) = seed.tenant(1, 1)
+        seed.tenant(2)
+        seed.dispatched(RUN, {1: 1, 2: 0})
+        assert rounds.settle.settle(results(2, friend=[seeker])) == Settled()
+
+    @pytest.mark.parametrize("wrong", [{"tenant_id": 9}, {"run_id": NEXT_RUN}])
+    def test_an_unknown_run_or_tenant_is_refused(self, rounds: Rounds, seed: Seeding, wrong: dict[str, int]) -> None:
+        (seeker,) = seed.tenant(1, 1)
+        seed.dispatched(RUN, {1: 1})
+        refused = rounds.settle.settle(results(friend=[seeker], **wrong))
+        assert isinstance(refused, Refused)
+        assert "no tenant" in refused.reason
+        assert rounds.accounts()[1, seeker].friend_status == "unknown"
+
+    def test_a_long_reason_is_cut(self, rounds: Rounds, seed: Seeding) -> None:
+        seed.tenant(1)
+        seed.dispatched(RUN, {1: 0})
+        rounds.settle.settle(results(closed="x" * 300))
+        report = rounds.reports.report(RUN)
+        assert report is not None
+        assert report.tenants[0].reason == "x" * 200
+
+
+class TestEnd:
+    def test_a_run_ends_with_its_last_answer_and_is_announced_until_the_bus_knows(
+        self, rounds: Rounds, seed: Seeding
+    ) -> None:
+        first, second = seed.tenant(1, 2)
+        seed.tenant(2)
+        rounds.dispatch.begin(RUN, NIGHT)
+        rounds.dispatch.skip(RUN, 2, "no token")
+        rounds.dispatch.sent(RUN, 1, 2, 1)
+        rounds.settle.settle(results(friend=[first], not_friend=[second]))
+        assert rounds.end.end(RUN, at(100)) is None, "not all chunks are sent"
+        rounds.dispatch.all_sent(RUN, at(101))
+        event = rounds.end.end(RUN, at(102))
+        assert event is not None
+        assert event.model_dump(exclude={"version", "kind"}) == {
+            "run_id": RUN,
+            "state": "completed",
+            "seekers": 2,
+            "friends": 1,
+            "not_friends": 1,
+            "invalid": 0,
+            "failed": 0,
+            "tenants": 2,
+            "tenants_skipped": 1,
+        }
+        assert rounds.end.end(RUN, at(103)) == event
+        rounds.end.announced(RUN, event.state)
+        assert rounds.end.end(RUN, at(104)) is None
+        report = rounds.reports.report(RUN)
+        assert report is not None
+        assert (report.state, report.ended_at) == ("completed", at(102))
+
+    def test_a_redrive_changes_how_a_run_ended(self, rounds: Rounds, seed: Seeding) -> None:
+        (seeker,) = seed.tenant(1, 1)
+        seed.dispatched(RUN, {1: 1})
+        rounds.settle.settle(results(failed=[seeker]))
+        event = rounds.end.end(RUN, at(100))
+        assert event is not None
+        assert (event.state, event.failed) == ("completed_with_failures", 1)
+        rounds.end.announced(RUN, event.state)
+        rounds.settle.settle(results(friend=[seeker]))
+        better = rounds.end.end(RUN, at(200))
+        assert better is not None
+        assert (better.state, better.failed) == ("completed", 0)
+        rounds.end.announced(RUN, "completed_with_failures")
+        assert rounds.end.end(RUN, at(300)) == better, "a late note about the first end hides nothing"
+
+    def test_a_run_without_anybody_ends(self, rounds: Rounds) -> None:
+        rounds.dispatch.begin(RUN, NIGHT)
+        rounds.dispatch.all_sent(RUN, NIGHT)
+        event = rounds.end.end(RUN, at(1))
+        assert event is not None
+        assert (event.state, event.seekers) == ("completed", 0)
+
+    def test_an_unknown_run_does_not_end(self, rounds: Rounds) -> None:
+        assert rounds.end.end(RUN, NIGHT) is None
+
+
+class TestReport:
+    def test_no_run(self, rounds: Rounds) -> None:
+        assert rounds.reports.report("latest") is None
+        assert rounds.reports.report(RUN) is None
+
+    def test_the_latest_run_with_its_tenants(self, rounds: Rounds, seed: Seeding) -> None:
+        seekers = seed.tenant(2, 4)
+        seed.tenant(1)
+        seed.dispatched(RUN, {})
+        rounds.dispatch.begin(NEXT_RUN, at(86_400))
+        rounds.dispatch.sent(NEXT_RUN, 2, 4, 1)
+        rounds.settle.settle(
+            results(2, NEXT_RUN, friend=seekers[:1], not_friend=seekers[1:2], invalid=seekers[2:3], failed=seekers[3:])
+        )
+        report = rounds.reports.report("latest")
+        assert report is not None
+        assert report.run_id == NEXT_RUN
+        assert report.totals.model_dump() == {
+            "seekers": 4,
+            "settled": 3,
+            "friends": 1,
+            "not_friends": 1,
+            "invalid": 1,
+            "failed": 1,
+        }
+        assert [(row.tenant_id, row.name, row.state, row.seekers) for row in report.tenants] == [
+            (1, "tenant 1", "pending", None),
+            (2, "tenant 2", "dispatched", 4),
+        ]

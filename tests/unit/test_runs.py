@@ -1,0 +1,49 @@
+from datetime import datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from yomawari.domain.runs import TOKYO, BadScheduledTimeError, Counts, end_of, run_id_of, weekday_of
+
+
+@pytest.mark.parametrize(
+    ("scheduled_time", "run_id"),
+    [
+        ("2022-03-22T17:00:00Z", 2022_03_23_02_00),
+        ("2022-03-22T18:59:43Z", 2022_03_23_03_59),
+        ("2022-03-23T02:00:00+09:00", 2022_03_23_02_00),
+        ("2026-12-31T15:00:00Z", 2027_01_01_00_00),
+    ],
+)
+def test_a_run_is_its_scheduled_minute_in_tokyo(scheduled_time: str, run_id: int) -> None:
+    assert run_id_of(scheduled_time) == run_id
+
+
+@pytest.mark.parametrize(
+    "bad", ["", "<aws.scheduler.scheduled-time>", "2022-03-22T17:00:00", "2022-13-01T00:00:00Z", None]
+)
+def test_anything_else_is_refused_with_what_it_was(bad: str) -> None:
+    with pytest.raises(BadScheduledTimeError, match=r"not a date and time|without an offset"):
+        run_id_of(bad)
+
+
+@given(st.datetimes(min_value=datetime(2000, 1, 2), max_value=datetime(2999, 12, 31), timezones=st.just(TOKYO)))  # noqa: DTZ001 - Hypothesis adds the zone
+def test_a_runs_weekday_is_tokyos(moment: datetime) -> None:
+    assert weekday_of(run_id_of(moment.isoformat())) == moment.weekday()
+
+
+@pytest.mark.parametrize(
+    ("seekers", "settled", "failed", "end"),
+    [
+        (3, 2, 0, None),
+        (3, 3, 0, "completed"),
+        (3, 2, 1, "completed_with_failures"),
+        (3, 4, 0, "completed"),
+        (0, 0, 0, "completed"),
+        (None, 0, 0, "completed"),
+    ],
+)
+def test_how_a_run_ends(seekers: int | None, settled: int, failed: int, end: str | None) -> None:
+    counts = Counts(seekers=seekers, settled=settled, friends=settled, not_friends=0, invalid=0, failed=failed)
+    assert end_of(counts) == end
