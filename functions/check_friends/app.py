@@ -1,0 +1,53 @@
+"""SQS friend-checks → check_friends: ask LINE about the job seekers of a few chunks."""
+
+from dataclasses import asdict
+
+from aws_lambda_powertools import Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.batch import AsyncBatchProcessor, EventType, async_process_partial_response
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from yomawari import runtime
+from yomawari.messages import FriendCheckChunk, Malformed, read
+from yomawari.usecases.check_friends import Checked
+from yomawari.usecases.ports import Outgoing
+
+logger = runtime.logger()
+metrics = Metrics()
+tracer = Tracer(auto_patch=False)
+processor = AsyncBatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False, logger=runtime.LOG)
+
+STOP_BEFORE_TIMEOUT_MS = 10_000
+
+
+@logger.inject_lambda_context
+@tracer.capture_lambda_handler
+@metrics.log_metrics(capture_cold_start_metric=True)
+def handler(event: dict[str, object], context: LambdaContext) -> PartialItemFailureResponse:
+    """Check every chunk of the batch at once; one that fails returns to the queue alone."""
+    runtime.check_friends()
+    runtime.friend_checks_dead_letters()
+    return async_process_partial_response(event, check_chunk, processor, context)
+
+
+async def check_chunk(record: SQSRecord, lambda_context: LambdaContext) -> None:
+    """Check one chunk until shortly before the function's deadline."""
+    chunk = read(FriendCheckChunk, record.body)
+    if isinstance(chunk, Malformed):
+        logger.error("chunk cannot be read", extra={"message_id": record.message_id, "reason": chunk.reason})
+        await runtime.friend_checks_dead_letters().send([Outgoing(record.body, attributes={"reason": chunk.reason})])
+        return
+    left_ms = lambda_context.get_remaining_time_in_millis() - STOP_BEFORE_TIMEOUT_MS
+    report(chunk, await runtime.check_friends()(chunk, runtime.now_us() + left_ms * 1000))
+
+
+def report(chunk: FriendCheckChunk, checked: Checked) -> None:
+    """One line and one set of figures per chunk, at the level that the outcome deserves."""
+    counts = asdict(checked)
+    log = logger.error if checked.failed else logger.debug if checked.deferred or checked.again else logger.info
+    log("chunk checked", extra={"run_id": chunk.run_id, "tenant_id": chunk.tenant_id, "chunk": chunk.chunk, **counts})
+    del counts["reason"]
+    for name, count in counts.items():
+        metrics.add_metric(name.title().replace("_", ""), MetricUnit.Count, count)

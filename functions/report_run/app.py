@@ -1,0 +1,42 @@
+"""report_run: a run's record, for operators; on its own schedule, whether the night's run has ended in time."""
+
+from typing import Any
+
+from aws_lambda_powertools import Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.parser import event_parser
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from yomawari import runtime
+from yomawari.domain.runs import RunReport, run_id_of
+from yomawari.messages import RunQuestion
+from yomawari.usecases.report_run import UnknownRun
+
+logger = runtime.logger()
+metrics = Metrics()
+tracer = Tracer(auto_patch=False)
+
+
+@logger.inject_lambda_context
+@tracer.capture_lambda_handler
+@metrics.log_metrics
+@event_parser(model=RunQuestion)
+def handler(event: RunQuestion, context: LambdaContext) -> dict[str, Any]:
+    """Answer `{"run_id": …}` with the run; on the schedule, say in a metric whether the night's run is unfinished."""
+    report = runtime.report_run()(event.run_id)
+    if event.scheduled_time is not None:
+        is_unfinished = not has_ended(report, event.scheduled_time)
+        metrics.add_metric("RunUnfinished", MetricUnit.Count, int(is_unfinished))
+        if is_unfinished:
+            logger.error("the night's run has not ended in time", extra={"scheduled_time": event.scheduled_time})
+    if isinstance(report, UnknownRun):
+        return {"error": f"there is no run {report.run_id}"}
+    return report.model_dump(mode="json")
+
+
+def has_ended(report: RunReport | UnknownRun, scheduled_time: str) -> bool:
+    """Whether the latest run is the one of this night, and has ended."""
+    if isinstance(report, UnknownRun):
+        return False
+    is_of_this_night = report.run_id // 10_000 == run_id_of(scheduled_time) // 10_000
+    return is_of_this_night and report.ended_at is not None
