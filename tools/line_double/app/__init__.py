@@ -1,0 +1,14 @@
+"""The endpoints of api.line.me that the double knows: one module each, gathered here."""
+
+from tools.line_double.app import profile
+from tools.line_double.app.endpoint import Endpoint
+
+ENDPOINTS: tuple[Endpoint, ...] = (profile.ENDPOINT,)
+
+
+def endpoint_for(method: str, path: str) -> Endpoint | None:
+    """The endpoint that answers this method and path, None when LINE has none."""
+    for endpoint in ENDPOINTS:
+        if endpoint.method == method and endpoint.matches(path):
+            return endpoint
+    return None

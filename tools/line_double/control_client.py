@@ -1,0 +1,121 @@
+"""The other end of the control API, for tests, the demo and benches: synchronous and typed."""
+
+import httpx
+from pydantic import BaseModel, ConfigDict
+
+from tools.line_double.control import (
+    ClosingOrder,
+    FaultsOrder,
+    FriendsOrder,
+    LatencyOrder,
+    LimitsOrder,
+    OutageOrder,
+    StormOrder,
+    TokenOrder,
+)
+from tools.line_double.faults import Faults, OutageMode
+
+
+class EndpointReport(BaseModel):
+    """What one channel was asked on one endpoint; times in seconds since the epoch.
+
+    ``statuses`` counts by status ("200", "404", ...) or by "cut", "cut_connection" and "never_answer".
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    calls: int
+    peak_per_s: int
+    statuses: dict[str, int]
+    first_s: float | None
+    last_s: float | None
+
+
+class TotalReport(EndpointReport):
+    """The same over all channels, with the rate from first to last arrival and the double's own CPU time."""
+
+    calls_per_s: float
+    cpu_s: float
+
+
+class Report(BaseModel):
+    """``GET /_double/report``: by tenant and endpoint, and in total, since the record was last cleared."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    channels: dict[str, dict[str, EndpointReport]]
+    totals: TotalReport
+
+
+class DoubleControl:
+    """Talks to a running double.
+
+    Every method raises httpx.HTTPError when the double is not there, and pydantic.ValidationError, before anything is
+    sent, for values that cannot be.
+    """
+
+    def __init__(self, base_url: str, timeout_s: float = 10.0) -> None:
+        self._http = httpx.Client(base_url=base_url, timeout=timeout_s, trust_env=False)
+
+    def close(self) -> None:
+        """Close the connection to the double."""
+        self._http.close()
+
+    def _ask(self, method: str, name: str, order: BaseModel | None = None) -> httpx.Response:
+        content = None if order is None else order.model_dump_json()
+        answer = self._http.request(method, f"/_double/{name}", content=content)
+        answer.raise_for_status()
+        return answer
+
+    def is_healthy(self) -> bool:
+        """Whether the double answers; it raises when it does not."""
+        return bool(self._ask("GET", "health").json()["ok"])
+
+    def report(self) -> Report:
+        """All counts since the record was last cleared."""
+        return Report.model_validate_json(self._ask("GET", "report").content)
+
+    def reset(self) -> None:
+        """Make the double as it was at its start, record included."""
+        self._ask("POST", "reset")
+
+    def clear_record(self) -> None:
+        """Forget the record only; faults, limits, friends and the levels of the buckets stay."""
+        self._ask("POST", "clear-record")
+
+    def set_faults(self, faults: Faults, tenant_id: str | None = None) -> None:
+        """Replace the faults of one tenant's channel, or of all; ``Faults()`` ends them."""
+        self._ask("PUT", "faults", FaultsOrder(faults=faults, tenant_id=tenant_id))
+
+    def set_storm(self, duration_s: float, tenant_id: str | None = None) -> None:
+        """Answer every call with 429 for so long from now; 0 ends it."""
+        self._ask("PUT", "storm", StormOrder(duration_s=duration_s, tenant_id=tenant_id))
+
+    def set_outage(
+        self, duration_s: float, mode: OutageMode = OutageMode.UNAVAILABLE, tenant_id: str | None = None
+    ) -> None:
+        """Answer every call with 503, or none at all, for so long from now; 0 ends it."""
+        self._ask("PUT", "outage", OutageOrder(duration_s=duration_s, mode=mode, tenant_id=tenant_id))
+
+    def set_latency(self, latency_ms: float, jitter_ms: float = 0.0) -> None:
+        """Answer after latency ± jitter from now on."""
+        self._ask("PUT", "latency", LatencyOrder(latency_ms=latency_ms, jitter_ms=jitter_ms))
+
+    def set_limits(
+        self, limit_per_s: int, bucket: int, tenant_id: str | None = None, endpoint: str | None = None
+    ) -> None:
+        """Set the rate limit and the bucket's capacity (calls); the narrowest setting holds, buckets start full."""
+        order = LimitsOrder(limit_per_s=limit_per_s, bucket=bucket, tenant_id=tenant_id, endpoint=endpoint)
+        self._ask("PUT", "limits", order)
+
+    def set_friends(self, tenant_id: str, friends: dict[str, bool | None]) -> None:
+        """Override the truth for LINE user ids of a channel; None gives an id back to the rule."""
+        self._ask("PUT", "friends", FriendsOrder(tenant_id=tenant_id, friends=friends))
+
+    def set_token(self, token: str, *, revoked: bool) -> None:
+        """Revoke a channel access token, or take that back."""
+        self._ask("PUT", "token", TokenOrder(token=token, revoked=revoked))
+
+    def set_closing(self, *, close_on_4xx: bool) -> None:
+        """Whether HTTP/1.1 connections are closed after a 4xx."""
+        self._ask("PUT", "closing", ClosingOrder(close_on_4xx=close_on_4xx))
