@@ -1,0 +1,1 @@
+"""The `yomawari` command."""
