@@ -35,7 +35,7 @@ class CheckSettings:
         gate_retry_s: the delay of a chunk whose gate could not be asked.
     """
 
-    rate_per_s: int = 1_900
+    rate_per_s: int = 1_880
     patience_us: int = 5_000_000
     window: int = 600
     attempts: int = 5
