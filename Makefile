@@ -46,11 +46,11 @@ format: setup ## let ruff write
 	$(V)/ruff check --fix .
 
 lock: ## pin anew what the *.in files ask for (needs uv)
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
+	uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 		layers/dependencies/requirements.in -o layers/dependencies/requirements.txt
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
+	uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 		tools/requirements/dev.in -o tools/requirements/dev.txt
-	for one in ministack sam; do uv pip compile -q --universal --python-version 3.11 --no-header \
+	for one in ministack sam; do uv pip compile -q --upgrade --universal --python-version 3.11 --no-header \
 		tools/requirements/$$one.in -o tools/requirements/$$one.txt; done
 
 clean: ## everything that can be made again

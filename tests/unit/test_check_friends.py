@@ -14,6 +14,7 @@ from yomawari.adapters.gate_fake import GateFake
 from yomawari.adapters.line_fake import ProfilesFake
 from yomawari.adapters.sqs_fake import AsyncQueueFake
 from yomawari.adapters.ssm_fake import TokensFake
+from yomawari.domain.gate import Ahead, Closed, Gate, Leased
 from yomawari.domain.outcomes import Answer, ChannelRefused, Friend, InvalidId, NotFriend, RateLimited, Unknown
 from yomawari.messages import CheckResults, FriendCheckChunk
 from yomawari.usecases.check_friends import Checked, CheckFriends
@@ -170,6 +171,34 @@ def test_a_429_storm_defers_the_chunk_without_counting_an_attempt() -> None:
     assert world.checks.sent[0].delay_s > 5
     assert (checked.deferred, checked.failed, checked.reason) == (1_000, 0, "rate_limited")
     assert not world.writes.sent
+
+
+def test_a_chunk_of_a_channel_booked_far_ahead_is_given_back_until_then() -> None:
+    world = World(friends_are_even)
+    world.gate.gates["7#profile"] = Gate(tat_us=world.loop.now_us() + 60_000_000)
+    checked = world.check(chunk(10))
+    assert not world.profiles.calls
+    assert (checked.deferred, checked.reason) == (10, "the channel is booked")
+    assert world.checks.sent[0].delay_s == 57
+
+
+class BookedGate(GateFake):
+    """Other workers take every slot up to the horizon."""
+
+    async def lease(
+        self, channel: str, permits: int, interval_us: int, now_us: int, horizon_us: int
+    ) -> Leased | Ahead | Closed:
+        self.gates[channel] = Gate(tat_us=now_us + horizon_us + 100_000)
+        return await super().lease(channel, permits, interval_us, now_us, horizon_us)
+
+
+def test_a_chunk_of_a_channel_that_stays_booked_is_given_back_for_a_while() -> None:
+    world = World(friends_are_even, gate=BookedGate())
+    checked = world.check(chunk(10))
+    assert not world.profiles.calls
+    assert (checked.deferred, checked.reason) == (10, "the channel is booked")
+    assert world.checks.sent[0].delay_s == 10
+    assert world.gate.leases == 3
 
 
 @pytest.mark.parametrize("reason", ["unauthorized", "forbidden"])

@@ -210,10 +210,9 @@ def test_the_schedules_role_may_start_its_function_and_fill_its_dead_letters_onl
         assert allowed == {"lambda:InvokeFunction": function, "sqs:SendMessage": "ScheduleDeadLetters"}
 
 
-def test_the_gate_table_is_encrypted_and_forgets() -> None:
+def test_the_gate_table_is_encrypted_and_costs_nothing_by_day() -> None:
     [table] = resources("AWS::DynamoDB::Table").values()
     assert table["SSESpecification"] == {"SSEEnabled": True}
-    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at_s", "Enabled": True}
     assert table["BillingMode"] == "PAY_PER_REQUEST"
 
 

@@ -19,13 +19,14 @@ from yomawari.adapters.mysql.dispatch import MySqlDispatchStore
 from yomawari.adapters.mysql.ends import MySqlEndStore
 from yomawari.adapters.sqs import Queue
 from yomawari.adapters.ssm_fake import TokensFake
+from yomawari.usecases.check_friends import CheckSettings
 from yomawari.usecases.conclude_run import ConcludeRun
 from yomawari.usecases.dispatch_checks import DispatchChecks
 
 TENANTS = 200
 SEEKERS = 2_000_000
 RUN = 2026_11_20_02_00
-RATE_PER_S = 1_900
+RATE_PER_S = CheckSettings().rate_per_s
 
 TARGET_CPU_S = 120.0
 TARGET_PEAK_MB = 200.0

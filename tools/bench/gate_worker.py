@@ -25,7 +25,7 @@ from yomawari.runtime import CALL_TIMEOUT_S, CONNECT_TIMEOUT_S, CONNECTIONS, now
 from yomawari.usecases.check_friends import CheckFriends
 
 TENANT_ID = 1
-BATCH = 4
+BATCH = 10
 """Chunks per invocation, as template.yaml sets it."""
 
 

@@ -39,6 +39,7 @@ class CheckSettings:
     writes_queue_url: str
     token_path: str
     line_base_url: str
+    channels_at_once: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ def check_settings() -> CheckSettings:
         writes_queue_url=_get("WRITES_QUEUE_URL"),
         token_path=_get("TOKEN_PATH"),
         line_base_url=_get("LINE_BASE_URL"),
+        channels_at_once=int(_get("CHANNELS_AT_ONCE")),
     )
 
 

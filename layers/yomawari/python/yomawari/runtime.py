@@ -40,7 +40,9 @@ from yomawari.usecases.ports import AsyncOutbox, Outbox
 from yomawari.usecases.report_run import ReportRun
 from yomawari.usecases.write_results import WriteResults
 
-CONNECTIONS = 16
+# Calls share connections over HTTP/2 and need few; over HTTP/1.1, should LINE ever decline it, each needs its own.
+# A function has 1,024 file descriptors.
+CONNECTIONS = 600
 CONNECT_TIMEOUT_S = 3.0
 CALL_TIMEOUT_S = 5.0
 
@@ -143,6 +145,7 @@ async def _check_friends(settings: config.CheckSettings) -> CheckFriends:
         writes=AsyncQueue(sqs, settings.writes_queue_url),
         clock=now_us,
         random=random.random,
+        settings=CheckSettings(channels_at_once=settings.channels_at_once),
     )
 
 

@@ -52,7 +52,7 @@ class Tokens:
         self._client = client
         self._path = path
         self._clock = clock
-        self._kept: dict[int, tuple[float, str | None]] = {}
+        self._kept: dict[int, tuple[float, str]] = {}
         self._asking: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def token(self, tenant_id: int) -> str | None:
@@ -62,10 +62,12 @@ class Tokens:
             Unavailable: SSM cannot be asked.
         """
         async with self._asking[tenant_id]:
-            until_s, token = self._kept.get(tenant_id, (0.0, None))
+            until_s, kept = self._kept.get(tenant_id, (0.0, ""))
             now_s = self._clock()
-            if now_s >= until_s:
-                token = await self._read(tenant_id)
+            if now_s < until_s:
+                return kept
+            token = await self._read(tenant_id)
+            if token is not None:  # a missing one is looked for again: it may be put there just before a redrive
                 self._kept[tenant_id] = (now_s + CACHE_S, token)
             return token
 

@@ -12,6 +12,7 @@ from yomawari.messages import CheckResults, FriendCheckChunk, Seeker
 from yomawari.usecases.asking import Asking
 from yomawari.usecases.pacing import Pacer, Pacing
 from yomawari.usecases.ports import AsyncOutbox, Clock, GateUnavailable, Outgoing, Profiles, RateGate, Tokens
+from yomawari.usecases.turns import Turns
 
 REFUSED_FOR_US: Final = 12 * 3600 * SECOND_US
 """A channel that LINE refuses stays closed for the rest of the night; the next night asks anew."""
@@ -21,6 +22,10 @@ MAX_DELAY_S: Final = 900
 WAKE_SPREAD_US: Final = 50_000
 """Workers that wait for the same channel wake this far apart, so that they do not all ask the gate at once."""
 
+BOOKED_TIMES: Final = 3
+BOOKED_DELAY_S: Final = 10
+"""A channel found booked to its horizon so often has workers enough: this one gives its chunk back for a while."""
+
 
 @dataclass(frozen=True, slots=True)
 class CheckSettings:
@@ -28,6 +33,7 @@ class CheckSettings:
 
     Attributes:
         rate_per_s: calls a second on a channel that sets no rate of its own.
+        channels_at_once: how many channels a worker asks at a time (usecases/turns.py).
         patience_us: how long a worker waits for a channel before it gives the chunk back to the queue.
         window: calls in flight per chunk at most.
         attempts: visits before job seekers are given up as failed.
@@ -36,6 +42,7 @@ class CheckSettings:
     """
 
     rate_per_s: int = 1_880
+    channels_at_once: int = 4
     patience_us: int = 5_000_000
     window: int = 600
     attempts: int = 5
@@ -125,6 +132,7 @@ class CheckFriends:
         self._settings = settings or CheckSettings()
         self._pacing = pacing or Pacing()
         self._pacers: dict[tuple[str, int], Pacer] = {}
+        self._turns = Turns(self._settings.channels_at_once)
 
     async def __call__(self, chunk: FriendCheckChunk, deadline_us: int) -> Checked:
         """Ask about every job seeker of the chunk until `deadline_us`, and send on what was learnt.
@@ -141,8 +149,9 @@ class CheckFriends:
         asking = Asking(chunk.seekers, window=self._settings.window, clock=self._clock, random=self._random)
         started_us = self._clock()
         try:
-            with pacer.serving(asking.pending):
-                stopped = await self._ask(asking, chunk.tenant_id, channel, pacer, deadline_us)
+            async with self._turns.turn(channel):
+                with pacer.serving(asking.pending):
+                    stopped = await self._ask(asking, chunk.tenant_id, channel, pacer, deadline_us)
         except GateUnavailable:
             stopped = Deferred(self._settings.gate_retry_s, "the gate is unavailable")
         finally:
@@ -163,6 +172,7 @@ class CheckFriends:
     ) -> Deferred | Refused | None:
         """Ask until everyone has answered, or until something stops it."""
         token = await self._tokens.token(tenant_id)
+        refusals = 0
         while asking.is_unfinished() and not asking.is_outage():
             if token is None:
                 return Refused(asking.refused or "no token")
@@ -180,21 +190,26 @@ class CheckFriends:
                 await asking.changed(deadline_us)
             elif isinstance(granted := await pacer.take(room), int):
                 asking.start(granted, self._profiles, token)
-            elif (stopped := await self._wait(granted)) is not None:
+                refusals = 0
+            elif (stopped := await self._wait(granted, refusals := refusals + 1)) is not None:
                 return stopped
             else:
                 asking.is_limited = False  # what came in while the channel was closed was sent before
         return None
 
-    async def _wait(self, refusal: Ahead | Closed) -> Deferred | Refused | None:
+    async def _wait(self, refusal: Ahead | Closed, times: int) -> Deferred | Refused | None:
         """Wait for the channel if that is soon; otherwise the chunk goes back to the queue, or fails."""
         if isinstance(refusal, Closed) and refusal.reason in REFUSALS:
             return Refused(refusal.reason)
         wait_us = refusal.until_us - self._clock()
+        reason = refusal.reason if isinstance(refusal, Closed) else "the channel is booked"
         if wait_us > self._settings.patience_us:
-            why = refusal.reason if isinstance(refusal, Closed) else "the channel is booked"
-            return Deferred(min(MAX_DELAY_S, -(-wait_us // SECOND_US)), why)
-        await asyncio.sleep((max(0, wait_us) + WAKE_SPREAD_US * self._random()) / SECOND_US)
+            return Deferred(min(MAX_DELAY_S, -(-wait_us // SECOND_US)), reason)
+        if isinstance(refusal, Ahead) and times >= BOOKED_TIMES:
+            return Deferred(BOOKED_DELAY_S, reason)
+        # Others have booked the channel up to its horizon, so nothing is lost by coming back within that time.
+        spread_us = self._pacing.horizon_us if isinstance(refusal, Ahead) else WAKE_SPREAD_US
+        await asyncio.sleep((max(0, wait_us) + spread_us * self._random()) / SECOND_US)
         return None
 
     async def _new_token(self, asking: Asking, tenant_id: int, channel: str, refused_token: str) -> str | None:

@@ -152,7 +152,7 @@ class ReportStore(Protocol):
 
 
 class RateGate(Protocol):
-    """Grants the permits of every channel, to every worker. Each call raises GateUnavailable when it cannot be asked."""
+    """Grants the permits of every channel. Each call raises GateUnavailable when it cannot be asked."""
 
     async def lease(
         self, channel: str, permits: int, interval_us: int, now_us: int, horizon_us: int

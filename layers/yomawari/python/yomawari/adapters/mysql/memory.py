@@ -145,6 +145,10 @@ class RoundInMemory:
         tenant.not_friends += settled.not_friend
         tenant.invalid += settled.invalid
         tenant.failed += settled.failed - settled.recovered
+        if tenant.state == "closed" and settled.recovered and not tenant.failed:
+            tenant.state = "dispatched"
+        if tenant.state == "dispatched":
+            tenant.reason = None
         if results.closed is not None:
             tenant.state, tenant.reason = "closed", results.closed[:200]
         return settled

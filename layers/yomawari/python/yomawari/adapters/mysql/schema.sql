@@ -10,7 +10,7 @@ CREATE TABLE IF NOT EXISTS tenants (
 CREATE TABLE IF NOT EXISTS line_channels (
     tenant_id   INT UNSIGNED NOT NULL PRIMARY KEY,
     channel_id  VARCHAR(20) CHARACTER SET ascii NOT NULL,
-    rate_per_s  SMALLINT UNSIGNED NULL,
+    rate_per_s  SMALLINT UNSIGNED NULL CHECK (rate_per_s BETWEEN 1 AND 2000),
     CONSTRAINT line_channels_tenant FOREIGN KEY (tenant_id) REFERENCES tenants (id)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
 

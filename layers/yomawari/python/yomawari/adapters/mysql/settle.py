@@ -66,10 +66,13 @@ UPDATE line_accounts SET last_outcome = 'failed', settled_run_id = %(run)s
 WHERE {_ROWS} AND settled_run_id < %(run)s
 """  # noqa: S608
 
+# A closed tenant whose failures have all been made good by a redrive is open again.
 _COUNT: Final = """
 UPDATE run_tenants
 SET friends = friends + %(friend)s, not_friends = not_friends + %(not_friend)s, invalid = invalid + %(invalid)s,
-    failed = failed + %(failed)s - %(recovered)s
+    failed = failed + %(failed)s - %(recovered)s,
+    state = IF(state = 'closed' AND %(recovered)s > 0 AND failed = 0, 'dispatched', state),
+    reason = IF(state = 'dispatched', NULL, reason)
 WHERE run_id = %(run)s AND tenant_id = %(tenant)s
 """
 
