@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from yomawari import runtime
 from yomawari.messages import FriendCheckChunk, Malformed, read
-from yomawari.usecases.check_friends import Checked
+from yomawari.usecases.checking import Checked
 from yomawari.usecases.ports import Outgoing
 
 logger = runtime.logger()

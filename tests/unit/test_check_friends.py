@@ -1,5 +1,6 @@
 """One chunk through the use case, in virtual time: every job seeker ends in exactly one place."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,7 +18,8 @@ from yomawari.adapters.ssm_fake import TokensFake
 from yomawari.domain.gate import Ahead, Closed, Gate, Leased
 from yomawari.domain.outcomes import Answer, ChannelRefused, Friend, InvalidId, NotFriend, RateLimited, Unknown
 from yomawari.messages import CheckResults, FriendCheckChunk
-from yomawari.usecases.check_friends import Checked, CheckFriends
+from yomawari.usecases.check_friends import CheckFriends
+from yomawari.usecases.checking import Checked
 from yomawari.usecases.ports import Unavailable
 
 RUN_ID, TENANT = 202611220200, 7
@@ -45,6 +47,9 @@ class World:
     writes: AsyncQueueFake = field(default_factory=AsyncQueueFake)
 
     def check(self, chunk: FriendCheckChunk, within_s: float = 60) -> Checked:
+        return self.check_all([chunk], within_s)[0]
+
+    def check_all(self, chunks: list[FriendCheckChunk], within_s: float = 60) -> list[Checked]:
         self.profiles = ProfilesFake(self.answer)
         self.ssm = TokensFake(self.tokens)
         check = CheckFriends(
@@ -57,7 +62,12 @@ class World:
             clock=self.loop.now_us,
             random=lambda: 0.5,
         )
-        return run(check(chunk, self.loop.now_us() + int(within_s * 1e6)), self.loop)
+        deadline_us = self.loop.now_us() + int(within_s * 1e6)
+
+        async def batch() -> list[Checked]:
+            return await asyncio.gather(*(check(chunk, deadline_us) for chunk in chunks))
+
+        return run(batch(), self.loop)
 
     @property
     def results(self) -> CheckResults:
@@ -289,3 +299,12 @@ def test_everyone_is_in_exactly_one_place_whatever_line_answers(data: Any) -> No
     seekers = data.draw(st.integers(1, 300))
     world.check(chunk(seekers, attempt=data.draw(st.integers(1, 5))), within_s=data.draw(st.floats(0.05, 30)))
     assert world.where_everyone_is() == list(range(1, seekers + 1))
+
+
+def test_of_many_chunks_of_one_channel_a_worker_keeps_a_few_and_gives_the_others_back() -> None:
+    world = World(friends_are_even)
+    chunks = [chunk(100).model_copy(update={"chunk": k}) for k in range(10)]
+    world.check_all(chunks)
+    assert len(world.writes.sent) == 3
+    assert len(world.checks.sent) == 7
+    assert all(1 <= message.delay_s <= 5 for message in world.checks.sent)

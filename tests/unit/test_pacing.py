@@ -10,7 +10,7 @@ import pytest
 from tests.support.virtual_time import VirtualTimeLoop, run
 from yomawari.adapters.gate_fake import GateFake
 from yomawari.domain.gate import Ahead, Closed, Leased
-from yomawari.usecases.check_friends import CheckSettings
+from yomawari.usecases.checking import CheckSettings
 from yomawari.usecases.pacing import Pacer, Pacing
 from yomawari.usecases.ports import GateUnavailable
 

@@ -6,7 +6,7 @@ from yomawari.usecases.turns import Turns
 
 def order_of(at_once: int, chunks: list[tuple[str, float]]) -> list[str]:
     """Start chunks of (channel, seconds) at once and note when each begins and ends."""
-    loop, seen, turns = VirtualTimeLoop(), list[str](), Turns(at_once)
+    loop, seen, turns = VirtualTimeLoop(), list[str](), Turns(at_once, 9)
 
     async def chunk(name: str, seconds: float) -> None:
         async with turns.turn(name[0]):
@@ -35,7 +35,7 @@ def test_no_more_channels_than_that_are_asked_at_once() -> None:
 
 
 def test_a_turn_ends_with_an_error_too() -> None:
-    loop, turns = VirtualTimeLoop(), Turns(1)
+    loop, turns = VirtualTimeLoop(), Turns(1, 9)
 
     async def main() -> list[object]:
         async def fail() -> None:
@@ -51,3 +51,20 @@ def test_a_turn_ends_with_an_error_too() -> None:
     failed, asked = run(main(), loop)
     assert isinstance(failed, RuntimeError)
     assert asked == "asked"
+
+
+def test_a_worker_has_enough_of_a_channel_while_it_holds_so_many_chunks_of_it() -> None:
+    loop, turns = VirtualTimeLoop(), Turns(1, 2)
+
+    async def hold(channel: str) -> None:
+        async with turns.turn(channel):
+            await asyncio.sleep(1)
+
+    async def main() -> None:
+        held = [asyncio.create_task(hold(channel)) for channel in ("a", "b", "b")]
+        await asyncio.sleep(0.5)
+        assert [turns.has_enough(channel) for channel in ("a", "b", "c")] == [False, True, False]
+        await asyncio.gather(*held)
+        assert not turns.has_enough("b")
+
+    run(main(), loop)

@@ -19,7 +19,7 @@ from yomawari.adapters.mysql.dispatch import MySqlDispatchStore
 from yomawari.adapters.mysql.ends import MySqlEndStore
 from yomawari.adapters.sqs import Queue
 from yomawari.adapters.ssm_fake import TokensFake
-from yomawari.usecases.check_friends import CheckSettings
+from yomawari.usecases.checking import CheckSettings
 from yomawari.usecases.conclude_run import ConcludeRun
 from yomawari.usecases.dispatch_checks import DispatchChecks
 

@@ -23,14 +23,14 @@ from yomawari.adapters.ssm_fake import TokensFake
 from yomawari.messages import MAX_CHUNK_SEEKERS, FriendCheckChunk
 from yomawari.runtime import CALL_TIMEOUT_S, CONNECT_TIMEOUT_S, CONNECTIONS, now_us
 from yomawari.usecases.check_friends import CheckFriends
+from yomawari.usecases.checking import Checked, CheckSettings
 
 TENANT_ID = 1
-BATCH = 10
-"""Chunks per invocation, as template.yaml sets it."""
+CHUNKS_AT_ONCE = CheckSettings().chunks_per_channel
 
 
 async def main(line_url: str, dynamo_url: str, worker: int, chunks: int) -> None:
-    """Warm up, wait for the start, check the chunks a batch at a time."""
+    """Warm up, wait for the start, check the chunks, a few at a time."""
     loop = asyncio.get_running_loop()
     engine = CurlEngine(
         loop, connections=CONNECTIONS, connect_timeout_s=CONNECT_TIMEOUT_S, timeout_s=CALL_TIMEOUT_S, cleartext=True
@@ -56,11 +56,13 @@ async def main(line_url: str, dynamo_url: str, worker: int, chunks: int) -> None
         start_s = float(await loop.run_in_executor(None, sys.stdin.readline))
         await asyncio.sleep(start_s - time.time())
         cpu_s = time.process_time()
-        checked = []
-        for first in range(0, chunks, BATCH):
-            batch = [check(_chunk(worker, k), now_us() + 60_000_000) for k in range(first, min(first + BATCH, chunks))]
-            checked += await asyncio.gather(*batch)
-    figures = [asdict(one) for one in checked]
+        waiting = iter(range(chunks))
+
+        async def one_after_another() -> list[Checked]:
+            return [await check(_chunk(worker, k), now_us() + 60_000_000) for k in waiting]
+
+        checked = await asyncio.gather(*(one_after_another() for _ in range(CHUNKS_AT_ONCE)))
+    figures = [asdict(one) for some in checked for one in some]
     totals = {name: sum(one[name] for one in figures) for name in figures[0] if name != "reason"}
     print(json.dumps({**totals, "writes": writes.total(), "cpu_s": time.process_time() - cpu_s}))
 

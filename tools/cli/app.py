@@ -24,6 +24,8 @@ from tools.seed.sizes import tenant_sizes
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 console = Console()
+if not console.is_terminal:
+    console.width = max(console.width, 120)  # a log has no edge to wrap at
 
 _SAM: Final = Path(sys.prefix).parent / ".venv-sam" / "bin" / "sam"
 _FAULTS: Final = (

@@ -33,7 +33,8 @@ from yomawari.adapters.mysql.reports import MySqlReportStore
 from yomawari.adapters.mysql.settle import MySqlSettleStore
 from yomawari.adapters.sqs import AsyncQueue, Queue
 from yomawari.adapters.ssm import TokenNames, Tokens
-from yomawari.usecases.check_friends import CheckFriends, CheckSettings
+from yomawari.usecases.check_friends import CheckFriends
+from yomawari.usecases.checking import CheckSettings
 from yomawari.usecases.conclude_run import ConcludeRun
 from yomawari.usecases.dispatch_checks import DispatchChecks
 from yomawari.usecases.ports import AsyncOutbox, Outbox

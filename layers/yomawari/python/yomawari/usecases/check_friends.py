@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
 from yomawari.domain.backoff import redelivery_delay_s
 from yomawari.domain.gate import SECOND_US, Ahead, Closed
-from yomawari.messages import CheckResults, FriendCheckChunk, Seeker
+from yomawari.messages import CheckResults, FriendCheckChunk
 from yomawari.usecases.asking import Asking
+from yomawari.usecases.checking import Checked, CheckSettings, Deferred, Refused, Unanswered
 from yomawari.usecases.pacing import Pacer, Pacing
 from yomawari.usecases.ports import AsyncOutbox, Clock, GateUnavailable, Outgoing, Profiles, RateGate, Tokens
 from yomawari.usecases.turns import Turns
@@ -22,77 +22,10 @@ MAX_DELAY_S: Final = 900
 WAKE_SPREAD_US: Final = 50_000
 """Workers that wait for the same channel wake this far apart, so that they do not all ask the gate at once."""
 
+ENOUGH_DELAY_S: Final = 4
 BOOKED_TIMES: Final = 3
 BOOKED_DELAY_S: Final = 10
 """A channel found booked to its horizon so often has workers enough: this one gives its chunk back for a while."""
-
-
-@dataclass(frozen=True, slots=True)
-class CheckSettings:
-    """How a chunk is asked. Attempts are visits of a chunk to a worker; tries are calls within one visit.
-
-    Attributes:
-        rate_per_s: calls a second on a channel that sets no rate of its own.
-        channels_at_once: how many channels a worker asks at a time (usecases/turns.py).
-        patience_us: how long a worker waits for a channel before it gives the chunk back to the queue.
-        window: calls in flight per chunk at most.
-        attempts: visits before job seekers are given up as failed.
-        attempt_base_s, attempt_cap_s: the delays between visits (domain/backoff.py).
-        gate_retry_s: the delay of a chunk whose gate could not be asked.
-    """
-
-    rate_per_s: int = 1_880
-    channels_at_once: int = 4
-    patience_us: int = 5_000_000
-    window: int = 600
-    attempts: int = 5
-    attempt_base_s: int = 20
-    attempt_cap_s: int = 300
-    gate_retry_s: int = 30
-
-
-@dataclass(frozen=True, slots=True)
-class Deferred:
-    """The job seekers not yet asked go back to the queue; not a failure, and no attempt."""
-
-    delay_s: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """LINE refuses the channel, or it has no token: its job seekers fail, ready to be redriven once it is mended."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Unanswered:
-    """Where the job seekers without an answer go, and why."""
-
-    failed: list[Seeker] = field(default_factory=list)
-    again: list[Seeker] = field(default_factory=list)
-    deferred: list[Seeker] = field(default_factory=list)
-    delay_s: int = 0
-    reason: str | None = None
-    closed: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """What became of a chunk's job seekers, and what it took."""
-
-    friends: int
-    not_friends: int
-    invalid: int
-    failed: int
-    again: int
-    deferred: int
-    calls: int
-    retries: int
-    rate_limited: int
-    permits_thrown_away: int
-    reason: str | None
 
 
 class CheckFriends:
@@ -132,7 +65,7 @@ class CheckFriends:
         self._settings = settings or CheckSettings()
         self._pacing = pacing or Pacing()
         self._pacers: dict[tuple[str, int], Pacer] = {}
-        self._turns = Turns(self._settings.channels_at_once)
+        self._turns = Turns(self._settings.channels_at_once, self._settings.chunks_per_channel)
 
     async def __call__(self, chunk: FriendCheckChunk, deadline_us: int) -> Checked:
         """Ask about every job seeker of the chunk until `deadline_us`, and send on what was learnt.
@@ -149,9 +82,7 @@ class CheckFriends:
         asking = Asking(chunk.seekers, window=self._settings.window, clock=self._clock, random=self._random)
         started_us = self._clock()
         try:
-            async with self._turns.turn(channel):
-                with pacer.serving(asking.pending):
-                    stopped = await self._ask(asking, chunk.tenant_id, channel, pacer, deadline_us)
+            stopped = await self._in_turn(asking, chunk.tenant_id, channel, pacer, deadline_us)
         except GateUnavailable:
             stopped = Deferred(self._settings.gate_retry_s, "the gate is unavailable")
         finally:
@@ -160,6 +91,16 @@ class CheckFriends:
         unanswered = self._place(chunk.attempt, asking, stopped)
         await self._hand_on(chunk, asking, unanswered, started_us)
         return _checked(asking, unanswered, pacer.thrown_away())
+
+    async def _in_turn(
+        self, asking: Asking, tenant_id: int, channel: str, pacer: Pacer, deadline_us: int
+    ) -> Deferred | Refused | None:
+        if self._turns.has_enough(channel):
+            # About the time that those who are here need, spread so that they do not all come back at once.
+            return Deferred(1 + int(ENOUGH_DELAY_S * self._random()), "enough chunks of this channel are here")
+        async with self._turns.turn(channel):
+            with pacer.serving(asking.pending):
+                return await self._ask(asking, tenant_id, channel, pacer, deadline_us)
 
     def _pacer(self, channel: str, rate_per_s: int) -> Pacer:
         key = (channel, rate_per_s)
@@ -179,7 +120,7 @@ class CheckFriends:
             if self._clock() >= deadline_us:
                 return Deferred(0, "out of time")
             if asking.refused is not None:
-                token = await self._new_token(asking, tenant_id, channel, token)
+                token = await self._new_token(asking, tenant_id, channel, pacer, token)
                 continue
             if asking.is_limited:
                 asking.is_limited = False
@@ -212,7 +153,9 @@ class CheckFriends:
         await asyncio.sleep((max(0, wait_us) + spread_us * self._random()) / SECOND_US)
         return None
 
-    async def _new_token(self, asking: Asking, tenant_id: int, channel: str, refused_token: str) -> str | None:
+    async def _new_token(
+        self, asking: Asking, tenant_id: int, channel: str, pacer: Pacer, refused_token: str
+    ) -> str | None:
         """After a 401 or 403: a token that was renewed meanwhile, or None once the channel has been closed."""
         await asking.drained()
         reason = asking.refused or ""
@@ -221,7 +164,9 @@ class CheckFriends:
         if token is not None and token != refused_token:
             asking.refused = None
             return token
-        await self._gate.close(channel, Closed(self._clock() + REFUSED_FOR_US, reason))
+        closed = Closed(self._clock() + REFUSED_FOR_US, reason)
+        pacer.refuse(closed)
+        await self._gate.close(channel, closed)
         return None
 
     def _place(self, attempt: int, asking: Asking, stopped: Deferred | Refused | None) -> Unanswered:

@@ -57,6 +57,8 @@ class Pacer:
     @contextmanager
     def serving(self, line: Sized) -> Iterator[None]:
         """Serve those who stand in this line; no more is leased than the lines together can use."""
+        if not self._lines:
+            self._refusal = None  # kept for those who came while it was fresh: since then a redrive may have opened it
         self._lines.append(line)
         try:
             yield

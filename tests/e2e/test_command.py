@@ -1,0 +1,107 @@
+"""The `yomawari` command on a local stack of real parts: the template deployed by the SAM CLI, queues, functions."""
+
+import json
+import time
+from collections.abc import Iterator
+
+import boto3
+import pytest
+from typer.testing import CliRunner, Result
+
+from tools.cli.app import app
+from tools.demo.verify import verify
+from tools.line_double.control_client import DoubleControl
+from tools.line_double.truth import token_for
+from tools.local_stack import StackState, running
+from tools.seed.job_seekers import seed
+from tools.seed.sizes import tenant_sizes
+from yomawari.domain.runs import RunReport
+
+SEEKERS, TENANTS, WITHOUT_TOKEN, REVOKED = 3_000, 5, 4, 2
+RUN_ID, SCHEDULED = 202611220200, "2026-11-21T17:00:00Z"
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[StackState]:
+    options = ("--latency-ms=20", "--jitter-ms=5", "--error-share=0.02", "--cut-share=0.005")
+    with running("e2e", line_double=options) as state:
+        seed(state, tenant_sizes(TENANTS, SEEKERS), without_token=frozenset({WITHOUT_TOKEN}))
+        yield state
+
+
+@pytest.fixture
+def line(stack: StackState) -> Iterator[DoubleControl]:
+    control = DoubleControl(stack.line_url)
+    yield control
+    control.close()
+
+
+def yomawari(*arguments: str) -> Result:
+    return CliRunner().invoke(app, [*arguments, "--local", "e2e"], env={"COLUMNS": "160"})
+
+
+def status() -> RunReport:
+    return RunReport.model_validate_json(yomawari("status", str(RUN_ID), "--json").stdout)
+
+
+def test_a_night_with_a_refused_channel_is_completed_by_a_redrive(stack: StackState, line: DoubleControl) -> None:
+    line.set_token(token_for(str(REVOKED)), revoked=True)
+    night = yomawari("night", "--at", SCHEDULED, "--timeout-s", "120")
+    assert night.exit_code == 1, night.stdout
+    assert "completed_with_failures" in night.stdout
+    refused = skipped_and_refused(status())
+
+    assert "0 messages" in yomawari("redrive", "--tenant", "1").stdout
+    line.set_token(token_for(str(REVOKED)), revoked=False)
+    moved = yomawari("redrive")
+    assert f"{refused:,} job seekers of 1 tenants moved" in moved.stdout, moved.stdout
+    run = wait_for("completed")
+    assert {tenant.state for tenant in run.tenants} == {"dispatched", "skipped"}
+    verdict = verify(stack, run)
+    assert verdict.problems == []
+    assert verdict.matched == SEEKERS
+
+    the_same_night_again_asks_nobody(run, line)
+    the_morning_question_finds_the_run(stack)
+
+
+def skipped_and_refused(run: RunReport) -> int:
+    """How many job seekers failed because their channel was refused."""
+    by_tenant = {tenant.tenant_id: tenant for tenant in run.tenants}
+    assert (by_tenant[WITHOUT_TOKEN].state, by_tenant[WITHOUT_TOKEN].reason) == ("skipped", "no token")
+    refused = by_tenant[REVOKED]
+    assert (refused.state, refused.reason, refused.settled) == ("closed", "unauthorized", refused.invalid)
+    assert refused.failed + refused.invalid == refused.seekers
+    return refused.failed
+
+
+def the_same_night_again_asks_nobody(before: RunReport, line: DoubleControl) -> None:
+    calls = line.report().totals.calls
+    assert yomawari("night", "--at", SCHEDULED, "--timeout-s", "60").exit_code == 0
+    assert status() == before
+    assert line.report().totals.calls == calls
+
+
+def the_morning_question_finds_the_run(stack: StackState) -> None:
+    answer = boto3.client("lambda", **stack.client_options()).invoke(
+        FunctionName=stack.outputs["ReportRunFunction"], Payload=json.dumps({"scheduled_time": "2026-11-21T20:00:00Z"})
+    )
+    assert json.loads(answer["Payload"].read())["run_id"] == RUN_ID
+
+
+@pytest.mark.usefixtures("stack")
+def test_what_does_not_exist_is_named() -> None:
+    missing = yomawari("status", "202001010200")
+    assert missing.exit_code == 1
+    assert "there is no run 202001010200" in missing.stdout
+    nowhere = CliRunner().invoke(app, ["status", "--local", "nowhere"])
+    assert nowhere.exit_code == 1
+    assert "nowhere" in nowhere.stdout
+
+
+def wait_for(state: str) -> RunReport:
+    deadline_s = time.monotonic() + 60
+    while (run := status()).state != state:
+        assert time.monotonic() < deadline_s, f"the run is {run.state}"
+        time.sleep(0.5)
+    return run
