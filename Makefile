@@ -46,12 +46,12 @@ format: setup ## let ruff write
 	$(V)/ruff check --fix .
 
 lock: ## pin anew what the *.in files ask for (needs uv)
-	uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+	uv pip compile -q --upgrade --universal --no-emit-index-url --python-version 3.11 --generate-hashes --no-header \
 		layers/dependencies/requirements.in -o layers/dependencies/requirements.txt
-	uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+	uv pip compile -q --upgrade --universal --no-emit-index-url --python-version 3.11 --generate-hashes --no-header \
 		tools/requirements/dev.in -o tools/requirements/dev.txt
-	for one in ministack sam; do uv pip compile -q --upgrade --universal --python-version 3.11 --no-header \
-		tools/requirements/$$one.in -o tools/requirements/$$one.txt; done
+	for one in ministack sam; do uv pip compile -q --upgrade --universal --no-emit-index-url --python-version 3.11 \
+		--no-header tools/requirements/$$one.in -o tools/requirements/$$one.txt; done
 
 clean: ## everything that can be made again
 	rm -rf .venv .venv-ministack .venv-sam .local .aws-sam build *.egg-info
