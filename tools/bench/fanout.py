@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Final
 
-from tools.line_double.process import running_double
+from tools.line_double.process import RunningDouble, running_double
 
 CALLS: Final = {"ours": 80_000, "engine": 80_000, "go": 40_000, "aiohttp": 20_000, "httpx": 2_000}
 TARGET_PER_CORE_S: Final = 5_000
@@ -28,7 +28,7 @@ def run() -> dict[str, Any]:
         clients = {name: [sys.executable, "-m", "tools.bench.fanout_client", name] for name in CALLS if name != "go"}
         if (go := _go_client(Path(built))) is not None:
             clients["go"] = [str(go)]
-        figures = {name: _measure(command, double.url, CALLS[name]) for name, command in clients.items()}
+        figures = {name: _measure(command, double, CALLS[name]) for name, command in clients.items()}
     ours = figures["ours"]["per_core_s"]
     targets: dict[str, dict[str, float]] = {"ours": {"per_core_s": TARGET_PER_CORE_S}}
     if "go" in figures:
@@ -46,8 +46,9 @@ def _go_client(directory: Path) -> Path | None:
     return binary
 
 
-def _measure(command: list[str], url: str, calls: int) -> dict[str, float]:
-    printed = subprocess.run([*command, url, str(calls)], check=True, stdout=subprocess.PIPE).stdout
+def _measure(command: list[str], double: RunningDouble, calls: int) -> dict[str, float]:
+    double.control.clear_record()
+    printed = subprocess.run([*command, double.url, str(calls)], check=True, stdout=subprocess.PIPE).stdout
     measured = json.loads(printed)
     if measured["answered"] != calls:
         raise RuntimeError(f"{command}: {measured['answered']} of {calls} calls were answered")
@@ -56,4 +57,10 @@ def _measure(command: list[str], url: str, calls: int) -> dict[str, float]:
         "per_s": round(calls / measured["wall_s"]),
         "per_core_s": round(calls / measured["cpu_s"]),
         "cpu_s": round(measured["cpu_s"], 2),
+        "peak_per_s_on_a_channel": _peak_per_s(double),
     }
+
+
+def _peak_per_s(double: RunningDouble) -> int:
+    channels = double.control.report().channels.values()
+    return max(endpoint.peak_per_s for endpoints in channels for endpoint in endpoints.values())
