@@ -26,6 +26,7 @@ EVENT = RunCompleted(
     not_friends=0,
     invalid=0,
     failed=0,
+    passed_over=0,
     tenants=1,
     tenants_skipped=0,
 )

@@ -38,6 +38,7 @@ def sessions(database: Database, mariadb_server: PrivateServer) -> Iterator[Sess
 def test_a_night_with_each_functions_own_user(database: Database, sessions: Sessions) -> None:
     rounds = MySqlRounds(database)
     first, second = Seeding(rounds).tenant(1, 2)
+    gone = second + 1
     Seeding(rounds).tenant(2)
     dispatch = MySqlDispatchStore(*sessions["dispatcher"])
     assert dispatch.begin(RUN, NIGHT)
@@ -45,11 +46,12 @@ def test_a_night_with_each_functions_own_user(database: Database, sessions: Sess
     assert len(dispatch.waiting(RUN)) == 2
     dispatch.skip(RUN, 2, "no token")
     assert len(list(dispatch.accounts(RUN, [1]))) == 2
-    dispatch.sent(RUN, 1, 2, 1)
+    dispatch.sent(RUN, 1, 3, 1)
     dispatch.all_sent(RUN, NIGHT)
     writer = sessions["writer"][0]
     message = CheckResults(run_id=RUN, tenant_id=1, observed_at=at(1), friend=[first], failed=[second], closed="gone")
     assert MySqlSettleStore(writer).settle(message) == Settled(friend=1, failed=1)
+    assert MySqlSettleStore(writer).settle(message.model_copy(update={"friend": [gone]})) == Settled(passed_over=1)
     redriven = message.model_copy(update={"friend": [second], "failed": []})
     assert MySqlSettleStore(writer).settle(redriven) == Settled(friend=1, recovered=1)
     for ending in (sessions["dispatcher"][0], writer):
@@ -69,6 +71,7 @@ def test_a_night_with_each_functions_own_user(database: Database, sessions: Sess
         ("dispatcher", "UPDATE line_accounts SET friend_status = 'friend'"),
         ("writer", "DELETE FROM line_accounts"),
         ("writer", "SELECT * FROM job_seekers"),
+        ("writer", "DELETE FROM run_passed_over"),
     ],
 )
 def test_nobody_may_do_more(sessions: Sessions, user: str, sql: str) -> None:

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pymysql.cursors import DictCursor
+from pymysql.cursors import Cursor, DictCursor
 
-from tests.support.rounds import NIGHT, RUN, MySqlRounds, Seeding
+from tests.support.rounds import NIGHT, RUN, MySqlRounds, Seeding, at
 from yomawari.adapters.mysql.connection import Database, Ids, connect, utc
 from yomawari.adapters.mysql.dispatch import ENUMERATE
-from yomawari.adapters.mysql.settle import LOCK_ROWS, NOTE_CHANGES, SETTLE, rows_of
+from yomawari.adapters.mysql.settle import LOCK_ROWS, NOTE_CHANGES, SETTLE, SETTLED_AMONG, rows_of
+from yomawari.messages import CheckResults
 
 SEEKERS = 400
 
@@ -37,7 +38,7 @@ def test_the_enumeration_walks_the_primary_key(explain: Any) -> None:
     assert "temporary" not in plan["Extra"]
 
 
-@pytest.mark.parametrize("sql", [SETTLE, NOTE_CHANGES], ids=["settle", "note changes"])
+@pytest.mark.parametrize("sql", [SETTLE, NOTE_CHANGES, SETTLED_AMONG], ids=["settle", "note changes", "settled among"])
 def test_settling_reads_one_stretch_of_the_primary_key(explain: Any, sql: str) -> None:
     ids = list(range(2_001, 2_101))
     args = {"tenant": 2, "run": RUN, "outcome": "friend", "observed": utc(NIGHT)} | rows_of(ids)
@@ -50,3 +51,30 @@ def test_the_tenants_turn_is_one_row_of_the_primary_key(explain: Any) -> None:
     plan = explain(LOCK_ROWS, {"tenant": 2})
     assert plan["key"] == "PRIMARY"
     assert "filesort" not in plan["Extra"]
+
+
+def test_the_usual_message_pays_nothing_for_those_passed_over(database: Database) -> None:
+    """Two locks, the changes, the answers, the counters and the commit; looking for who is missing would be more."""
+    rounds = MySqlRounds(database)
+    ids = Seeding(rounds).tenant(1, 20)
+    Seeding(rounds).dispatched(RUN, {1: 20})
+
+    def statements() -> int:
+        return rounds.session.transact(_statements)
+
+    def cost(message: CheckResults) -> int:
+        before = statements()
+        rounds.settle.settle(message)
+        return statements() - before - cost_of_looking
+
+    cost_of_looking = -(statements() - statements())
+    usual = CheckResults(run_id=RUN, tenant_id=1, observed_at=at(60), friend=ids[:10])
+    assert cost(usual) == 6
+    with_somebody_gone = usual.model_copy(update={"friend": [*ids[10:15], 1_999]})
+    assert cost(with_somebody_gone) == 8
+    rounds.close()
+
+
+def _statements(cursor: Cursor) -> int:
+    cursor.execute("SHOW SESSION STATUS LIKE 'Questions'")
+    return int(cursor.fetchall()[0][1])

@@ -31,6 +31,15 @@ def results(tenant_id: int = 1, run_id: int = RUN, observed_s: float = 60, **lis
     )
 
 
+def delete(rounds: Rounds, tenant_id: int, seeker_id: int) -> None:
+    """Take a job seeker's LINE account away, as the web application may at any time."""
+    if isinstance(rounds, MemoryRounds):
+        rounds.tables.accounts_by_key.pop((tenant_id, seeker_id), None)
+        return
+    sql = "DELETE FROM line_accounts WHERE tenant_id = %s AND job_seeker_id = %s"
+    rounds.session.transact(lambda cursor: cursor.execute(sql, (tenant_id, seeker_id)))
+
+
 class TestDispatch:
     def test_a_run_begins_once_and_not_again_when_all_is_sent(self, rounds: Rounds, seed: Seeding) -> None:
         seed.tenant(1)
@@ -150,8 +159,9 @@ class TestSettle:
         seed.dispatched(RUN, {1: 1})
         seed.dispatched(NEXT_RUN, {1: 1})
         rounds.settle.settle(results(run_id=NEXT_RUN, friend=[seeker]))
-        assert rounds.settle.settle(results(observed_s=90, not_friend=[seeker])) == Settled()
+        assert rounds.settle.settle(results(observed_s=90, not_friend=[seeker])) == Settled(passed_over=1)
         assert rounds.settle.settle(results(failed=[seeker])) == Settled()
+        assert rounds.accounts()[1, seeker] == AccountRow(line_id(seeker), "friend", "friend", NEXT_RUN, at(60))
 
     def test_another_tenants_job_seeker_is_not_touched(self, rounds: Rounds, seed: Seeding) -> None:
         (seeker,) = seed.tenant(1, 1)
@@ -177,6 +187,110 @@ class TestSettle:
         assert report.tenants[0].reason == "x" * 200
 
 
+class TestPassedOver:
+    def test_a_deleted_job_seeker_is_passed_over_once(self, rounds: Rounds, seed: Seeding) -> None:
+        here, gone, later = seed.tenant(1, 3)
+        seed.dispatched(RUN, {1: 3})
+        delete(rounds, 1, gone)
+        message = results(friend=[here], not_friend=[gone])
+        assert rounds.settle.settle(message) == Settled(friend=1, passed_over=1)
+        assert rounds.settle.settle(message) == Settled()
+        assert rounds.settle.settle(results(failed=[gone])) == Settled()
+        assert counted(rounds) == {"friends": 1, "passed_over": 1}
+        assert rounds.end.end(RUN, at(100)) is None
+        rounds.settle.settle(results(invalid=[later]))
+        event = rounds.end.end(RUN, at(100))
+        assert event is not None
+        assert (event.state, event.seekers, event.passed_over) == ("completed", 3, 1)
+
+    def test_a_chunk_of_nobody_who_is_left_ends_the_run(self, rounds: Rounds, seed: Seeding) -> None:
+        gone = seed.tenant(1, 3)
+        seed.dispatched(RUN, {1: 3})
+        for seeker_id in gone:
+            delete(rounds, 1, seeker_id)
+        assert rounds.settle.settle(results(failed=gone)) == Settled(passed_over=3)
+        event = rounds.end.end(RUN, at(100))
+        assert event is not None
+        assert event.state == "completed"
+
+    def test_who_stands_twice_in_a_message_is_not_passed_over(self, rounds: Rounds, seed: Seeding) -> None:
+        first, second = seed.tenant(1, 2)
+        seed.dispatched(RUN, {1: 2})
+        message = results(friend=[first, first], not_friend=[first], failed=[first, second, second])
+        assert rounds.settle.settle(message) == Settled(friend=1, failed=1)
+
+    def test_a_later_run_leaves_the_older_one_nobody_to_wait_for(self, rounds: Rounds, seed: Seeding) -> None:
+        answered, failed, overtaken = seed.tenant(1, 3)
+        seed.dispatched(RUN, {1: 3})
+        seed.dispatched(NEXT_RUN, {1: 3})
+        rounds.settle.settle(results(friend=[answered], failed=[failed]))
+        rounds.settle.settle(results(run_id=NEXT_RUN, observed_s=90_000, friend=[failed, overtaken], failed=[answered]))
+        assert rounds.settle.settle(results(friend=[failed, overtaken])) == Settled(passed_over=1)
+        for run_id, state in ((RUN, "completed_with_failures"), (NEXT_RUN, "completed_with_failures")):
+            event = rounds.end.end(run_id, at(90_001))
+            assert event is not None
+            assert event.state == state
+        assert counted(rounds) == {"friends": 1, "failed": 1, "passed_over": 1}
+
+    @pytest.mark.parametrize("recovered", [False, True], ids=["failed", "answered in the end"])
+    def test_who_failed_and_is_gone_is_not_counted_twice(
+        self, rounds: Rounds, seed: Seeding, *, recovered: bool
+    ) -> None:
+        failed, _ = seed.tenant(1, 2)
+        seed.dispatched(RUN, {1: 2})
+        rounds.settle.settle(results(failed=[failed]))
+        if recovered:
+            rounds.settle.settle(results(friend=[failed]))
+        delete(rounds, 1, failed)
+        assert rounds.settle.settle(results(friend=[failed])) == Settled()
+        assert rounds.settle.settle(results(failed=[failed])) == Settled()
+        assert counted(rounds) == ({"friends": 1} if recovered else {"failed": 1})
+        assert rounds.end.end(RUN, at(100)) is None
+
+    def test_who_was_answered_and_is_gone_is_out_of_the_count_when_all_answers_are_in(
+        self, rounds: Rounds, seed: Seeding
+    ) -> None:
+        """No row tells any more that the first was counted; the others' answers do."""
+        answered, gone, other = seed.tenant(1, 3)
+        seed.dispatched(RUN, {1: 3})
+        rounds.settle.settle(results(friend=[answered]))
+        delete(rounds, 1, answered)
+        delete(rounds, 1, gone)
+        rounds.settle.settle(results(friend=[answered, gone]))
+        assert counted(rounds) == {"friends": 1, "passed_over": 2}
+        rounds.settle.settle(results(not_friend=[other]))
+        assert counted(rounds) == {"friends": 1, "not_friends": 1, "passed_over": 1}
+
+    def test_nobody_is_passed_over_in_a_tenant_who_is_complete(self, rounds: Rounds, seed: Seeding) -> None:
+        (seeker,) = seed.tenant(1, 1)
+        seed.dispatched(RUN, {1: 1})
+        rounds.settle.settle(results(friend=[seeker]))
+        delete(rounds, 1, seeker)
+        assert rounds.settle.settle(results(friend=[seeker])) == Settled()
+        assert counted(rounds) == {"friends": 1}
+
+    def test_answers_that_come_while_chunks_are_sent_are_bounded_when_all_are(
+        self, rounds: Rounds, seed: Seeding
+    ) -> None:
+        answered, gone = seed.tenant(1, 2)
+        rounds.dispatch.begin(RUN, NIGHT)
+        rounds.settle.settle(results(friend=[answered]))
+        delete(rounds, 1, answered)
+        delete(rounds, 1, gone)
+        assert rounds.settle.settle(results(friend=[answered, gone])) == Settled(passed_over=2)
+        assert counted(rounds) == {"friends": 1, "passed_over": 2}
+        rounds.dispatch.sent(RUN, 1, 2, 1)
+        assert counted(rounds) == {"friends": 1, "passed_over": 1}
+
+
+def counted(rounds: Rounds) -> dict[str, int]:
+    """What RUN has counted, without the zeros."""
+    report = rounds.reports.report(RUN)
+    assert report is not None
+    counts = report.totals.model_dump(include={"friends", "not_friends", "invalid", "failed", "passed_over"})
+    return {name: count for name, count in counts.items() if count}
+
+
 class TestEnd:
     def test_a_run_ends_with_its_last_answer_and_is_announced_until_the_bus_knows(
         self, rounds: Rounds, seed: Seeding
@@ -199,6 +313,7 @@ class TestEnd:
             "not_friends": 1,
             "invalid": 0,
             "failed": 0,
+            "passed_over": 0,
             "tenants": 2,
             "tenants_skipped": 1,
         }
@@ -259,6 +374,7 @@ class TestReport:
             "not_friends": 1,
             "invalid": 1,
             "failed": 1,
+            "passed_over": 0,
         }
         assert [(row.tenant_id, row.name, row.state, row.seekers) for row in report.tenants] == [
             (1, "tenant 1", "pending", None),

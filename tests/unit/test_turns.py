@@ -37,7 +37,7 @@ def test_no_more_channels_than_that_are_asked_at_once() -> None:
 def test_a_turn_ends_with_an_error_too() -> None:
     loop, turns = VirtualTimeLoop(), Turns(1, 9)
 
-    async def main() -> list[object]:
+    async def main() -> tuple[object, object]:
         async def fail() -> None:
             async with turns.turn("a"):
                 raise RuntimeError("the chunk failed")

@@ -37,8 +37,8 @@ def final(run: RunReport) -> Table:
     """A run's tenants and totals, for the end of a night and for `status`."""
     table = Table(title=f"run {run.run_id}: {run.state}", show_footer=True)
     totals = run.totals
-    feet = ["all", "", _n(totals.seekers), _n(_done(totals)), _n(totals.friends), _n(totals.not_friends)]
-    feet += [_n(totals.invalid), _n(totals.failed), ""]
+    feet = ["all", "", _n(totals.seekers), _n(totals.settled), _n(totals.friends), _n(totals.not_friends)]
+    feet += [_n(totals.invalid), _n(totals.failed), f"{totals.passed_over:,} passed over" if totals.passed_over else ""]
     heads = ["tenant", "state", "seekers", "settled", "friends", "not friends", "invalid", "failed", "reason"]
     for head, foot in zip(heads, feet, strict=True):
         table.add_column(head, foot, justify="left" if head in {"tenant", "state", "reason"} else "right")
@@ -96,7 +96,7 @@ def _is_done(tenant: TenantReport) -> bool:
 
 
 def _done(counts: Counts) -> int:
-    return counts.settled + counts.failed
+    return counts.settled + counts.failed + counts.passed_over
 
 
 def _n(number: int | None) -> str:

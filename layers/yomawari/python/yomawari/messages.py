@@ -88,6 +88,7 @@ class RunCompleted(Message):
     not_friends: int
     invalid: int
     failed: int
+    passed_over: int
     tenants: int
     tenants_skipped: int
 

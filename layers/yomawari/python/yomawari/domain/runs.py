@@ -28,6 +28,7 @@ class Counts(BaseModel):
         seekers: how many were dispatched; None until all chunks have been sent.
         settled: how many LINE answered for: friends + not_friends + invalid.
         failed: how many LINE did not answer for in all attempts; their status is as it was before the run.
+        passed_over: whom the run need not wait for: deleted, or settled by a later run, before it had an answer.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -38,6 +39,7 @@ class Counts(BaseModel):
     not_friends: int
     invalid: int
     failed: int
+    passed_over: int
 
 
 class TenantReport(Counts):
@@ -90,9 +92,9 @@ def end_of(counts: Counts) -> EndState | None:
     """How a run that was dispatched has ended; None while answers are missing.
 
     More than were dispatched may be settled: a job seeker who was sent by a dispatch that died, and deleted before
-    the next one. Weakness: one deleted between dispatch and answer is never settled, and the run stays open.
+    the next one.
     """
-    if counts.settled + counts.failed < (counts.seekers or 0):
+    if counts.settled + counts.failed + counts.passed_over < (counts.seekers or 0):
         return None
     return "completed_with_failures" if counts.failed else "completed"
 
@@ -106,4 +108,5 @@ def totals_of(tenants: Sequence[Counts]) -> Counts:
         not_friends=sum(tenant.not_friends for tenant in tenants),
         invalid=sum(tenant.invalid for tenant in tenants),
         failed=sum(tenant.failed for tenant in tenants),
+        passed_over=sum(tenant.passed_over for tenant in tenants),
     )

@@ -20,7 +20,7 @@ class CheckSettings:
         gate_retry_s: the delay of a chunk whose gate could not be asked.
     """
 
-    rate_per_s: int = 1_880
+    rate_per_s: int = 1_860
     channels_at_once: int = 4
     chunks_per_channel: int = 3
     patience_us: int = 5_000_000

@@ -24,7 +24,7 @@ class Pacing:
     """
 
     lease_permits: int = 190
-    tolerance_us: int = 25_000
+    tolerance_us: int = 20_000
     horizon_us: int = 3_000_000
     confirm_us: int = 250_000
     wake_us: int = 2_000

@@ -48,13 +48,17 @@ class WaitingTenant:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What one result message changed, in rows: answers by outcome, newly failed ones, and failed ones now answered."""
+    """What one result message changed, in rows: answers by outcome, newly failed ones, and failed ones now answered.
+
+    `passed_over` are job seekers newly found to have no row that could be settled: deleted, or settled by a later run.
+    """
 
     friend: int = 0
     not_friend: int = 0
     invalid: int = 0
     failed: int = 0
     recovered: int = 0
+    passed_over: int = 0
 
 
 @dataclass(frozen=True, slots=True)

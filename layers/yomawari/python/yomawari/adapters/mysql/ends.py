@@ -13,7 +13,7 @@ _PROGRESS: Final = """
 SELECT r.state, r.announced_state, COUNT(t.tenant_id), CAST(COALESCE(SUM(t.state = 'skipped'), 0) AS SIGNED),
        CAST(COALESCE(SUM(t.seekers), 0) AS SIGNED), CAST(COALESCE(SUM(t.friends), 0) AS SIGNED),
        CAST(COALESCE(SUM(t.not_friends), 0) AS SIGNED), CAST(COALESCE(SUM(t.invalid), 0) AS SIGNED),
-       CAST(COALESCE(SUM(t.failed), 0) AS SIGNED)
+       CAST(COALESCE(SUM(t.failed), 0) AS SIGNED), CAST(COALESCE(SUM(t.passed_over), 0) AS SIGNED)
 FROM runs r LEFT JOIN run_tenants t ON t.run_id = r.run_id
 WHERE r.run_id = %s AND r.dispatched_at IS NOT NULL
 GROUP BY r.run_id, r.state, r.announced_state
@@ -59,9 +59,18 @@ def _unannounced(cursor: Cursor, run_id: int) -> RunCompleted | None:
     row = cursor.fetchone()
     if row is None:
         return None
-    state, announced, tenants, skipped, seekers, friends, not_friends, invalid, failed = row
-    answers = {"friends": friends, "not_friends": not_friends, "invalid": invalid, "failed": failed}
-    end = end_of(Counts(seekers=seekers, settled=friends + not_friends + invalid, **answers))
+    state, announced, tenants, skipped, seekers, friends, not_friends, invalid, failed, passed_over = row
+    counts = Counts(
+        seekers=seekers,
+        settled=friends + not_friends + invalid,
+        friends=friends,
+        not_friends=not_friends,
+        invalid=invalid,
+        failed=failed,
+        passed_over=passed_over,
+    )
+    end = end_of(counts)
     if end is None or end == state == announced:
         return None
-    return RunCompleted(run_id=run_id, state=end, seekers=seekers, tenants=tenants, tenants_skipped=skipped, **answers)
+    told = counts.model_dump(exclude={"settled"})
+    return RunCompleted(run_id=run_id, state=end, tenants=tenants, tenants_skipped=skipped, **told)

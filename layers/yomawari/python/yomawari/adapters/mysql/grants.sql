@@ -9,5 +9,6 @@ GRANT SELECT, INSERT, UPDATE ON line_accounts TO 'yomawari_writer'@'%';
 GRANT SELECT, INSERT, UPDATE ON line_friend_status_changes TO 'yomawari_writer'@'%';
 GRANT SELECT, INSERT, UPDATE ON run_tenants TO 'yomawari_writer'@'%';
 GRANT SELECT, INSERT, UPDATE ON runs TO 'yomawari_writer'@'%';
+GRANT SELECT, INSERT ON run_passed_over TO 'yomawari_writer'@'%';
 
 GRANT SELECT ON * TO 'yomawari_reader'@'%';

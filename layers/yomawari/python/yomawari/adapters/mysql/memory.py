@@ -1,7 +1,7 @@
 """The fake beside the MySQL stores: a round in memory, which passes the same contract tests."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
@@ -67,11 +67,23 @@ class TenantRow:
     not_friends: int = 0
     invalid: int = 0
     failed: int = 0
+    passed_over: int = 0
+
+    def left(self) -> int | None:
+        """How many have neither an answer nor failed; None until all chunks have been sent."""
+        if self.seekers is None:
+            return None
+        return max(self.seekers - self.friends - self.not_friends - self.invalid - self.failed, 0)
+
+    def pass_over(self, newly: int) -> None:
+        """Count them: as many as are left at most."""
+        left, passed_over = self.left(), self.passed_over + newly
+        self.passed_over = passed_over if left is None else min(passed_over, left)
 
 
 @dataclass
 class RunRow:
-    """A row of runs."""
+    """A row of runs, with its rows of run_tenants and run_passed_over."""
 
     started_at: datetime
     state: RunState = "dispatching"
@@ -79,6 +91,7 @@ class RunRow:
     dispatched_at: datetime | None = None
     ended_at: datetime | None = None
     tenants: dict[int, TenantRow] = field(default_factory=dict)
+    passed_over: set[int] = field(default_factory=set)
 
 
 @dataclass
@@ -127,6 +140,7 @@ class RoundInMemory:
         row = self.runs[run_id].tenants[tenant_id]
         row.seekers, row.chunks = seekers, chunks
         row.state = "closed" if row.state == "closed" else "dispatched"
+        row.pass_over(0)
 
     def all_sent(self, run_id: int, now: datetime) -> None:
         """All chunks of all tenants are on the queue: from here on the run can end."""
@@ -138,13 +152,17 @@ class RoundInMemory:
         """Apply one message; applying it again, later or in another order changes nothing."""
         run = self.runs.get(results.run_id)
         tenant = run and run.tenants.get(results.tenant_id)
-        if not tenant:
+        if not run or not tenant:
             return Refused(f"no tenant {results.tenant_id} in run {results.run_id}")
+        left = tenant.left()
         settled = self._apply(results)
+        if left is None or tenant.passed_over < left:
+            settled = replace(settled, passed_over=self._pass_over(run, results))
         tenant.friends += settled.friend
         tenant.not_friends += settled.not_friend
         tenant.invalid += settled.invalid
         tenant.failed += settled.failed - settled.recovered
+        tenant.pass_over(settled.passed_over)
         if tenant.state == "closed" and settled.recovered and not tenant.failed:
             tenant.state = "dispatched"
         if tenant.state == "dispatched":
@@ -207,8 +225,17 @@ class RoundInMemory:
             answer: sum(self._answer(results, answer, seeker_id, rows.get(seeker_id)) for seeker_id in ids)
             for answer, ids in answers.items()
         }
-        failed = sum(_fail(results.run_id, rows.get(seeker_id)) for seeker_id in results.failed)
-        return Settled(**counts, failed=failed, recovered=recovered)
+        failed = {one for one in results.failed if _fail(results.run_id, rows.get(one))}
+        self.runs[results.run_id].passed_over |= failed
+        return Settled(**counts, failed=len(failed), recovered=recovered)
+
+    def _pass_over(self, run: RunRow, results: CheckResults) -> int:
+        rows = {key[1]: row for key, row in self.accounts_by_key.items() if key[0] == results.tenant_id}
+        here = {seeker_id for seeker_id, row in rows.items() if row.settled_run_id == results.run_id}
+        everyone = {*results.friend, *results.not_friend, *results.invalid, *results.failed}
+        newly = everyone - here - run.passed_over
+        run.passed_over |= newly
+        return len(newly)
 
     def _answer(self, results: CheckResults, answer: Answer, seeker_id: int, row: AccountRow | None) -> bool:
         if row is None or not row.is_unsettled(results.run_id):
@@ -237,6 +264,7 @@ class RoundInMemory:
             not_friends=row.not_friends,
             invalid=row.invalid,
             failed=row.failed,
+            passed_over=row.passed_over,
         )
 
 

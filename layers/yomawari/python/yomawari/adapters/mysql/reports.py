@@ -10,7 +10,8 @@ from yomawari.domain.runs import RunReport, TenantReport, totals_of
 _LATEST: Final = "SELECT MAX(run_id) FROM runs"
 _RUN: Final = "SELECT run_id, state, started_at, dispatched_at, ended_at FROM runs WHERE run_id = %s"
 _TENANTS: Final = """
-SELECT t.tenant_id, COALESCE(n.name, ''), t.state, t.reason, t.seekers, t.friends, t.not_friends, t.invalid, t.failed
+SELECT t.tenant_id, COALESCE(n.name, ''), t.state, t.reason, t.seekers, t.friends, t.not_friends, t.invalid, t.failed,
+       t.passed_over
 FROM run_tenants t LEFT JOIN tenants n ON n.id = t.tenant_id
 WHERE t.run_id = %s
 ORDER BY t.tenant_id
@@ -51,7 +52,7 @@ def _report(cursor: Cursor, run_id: int | Literal["latest"]) -> RunReport | None
 
 
 def _tenant(*row: Any) -> TenantReport:  # noqa: ANN401 - as pymysql types its rows
-    tenant_id, name, state, reason, seekers, friends, not_friends, invalid, failed = row
+    tenant_id, name, state, reason, seekers, friends, not_friends, invalid, failed, passed_over = row
     return TenantReport(
         tenant_id=tenant_id,
         name=name,
@@ -63,4 +64,5 @@ def _tenant(*row: Any) -> TenantReport:  # noqa: ANN401 - as pymysql types its r
         not_friends=not_friends,
         invalid=invalid,
         failed=failed,
+        passed_over=passed_over,
     )

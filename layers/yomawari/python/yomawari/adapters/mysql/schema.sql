@@ -75,6 +75,16 @@ CREATE TABLE IF NOT EXISTS run_tenants (
     not_friends  INT UNSIGNED    NOT NULL DEFAULT 0,
     invalid      INT UNSIGNED    NOT NULL DEFAULT 0,
     failed       INT UNSIGNED    NOT NULL DEFAULT 0,
+    passed_over  INT UNSIGNED    NOT NULL DEFAULT 0,
     PRIMARY KEY (run_id, tenant_id),
     CONSTRAINT run_tenants_run FOREIGN KEY (run_id) REFERENCES runs (run_id)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+
+-- Whom a run counted where no row of line_accounts has to tell of it: those found deleted or settled by a later run, and
+-- those it gave up on, lest they be counted again once their row is gone. An ended run's rows are not needed any more.
+CREATE TABLE IF NOT EXISTS run_passed_over (
+    run_id         BIGINT UNSIGNED NOT NULL,
+    job_seeker_id  BIGINT UNSIGNED NOT NULL,
+    PRIMARY KEY (run_id, job_seeker_id),
+    CONSTRAINT run_passed_over_run FOREIGN KEY (run_id) REFERENCES runs (run_id) ON DELETE CASCADE
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;

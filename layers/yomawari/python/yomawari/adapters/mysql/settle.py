@@ -2,9 +2,13 @@
 
 A row is settled once per run: duplicates, overlaps, reorderings and redrives of a message match no row any more. The
 counters move by the rows that really changed state, so they count every job seeker once and need no ledger.
+
+A job seeker without a row to settle (deleted, or settled by a later run) is passed over, and written down by id, or the
+run would wait for ever.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import Any, Final
 
@@ -14,7 +18,11 @@ from yomawari.adapters.mysql.connection import Ids, Session, utc
 from yomawari.messages import CheckResults
 from yomawari.usecases.ports import Refused, Settled
 
-_LOCK: Final = "SELECT failed FROM run_tenants WHERE run_id = %(run)s AND tenant_id = %(tenant)s FOR UPDATE"
+# A tenant of whom all are counted has nobody left to pass over.
+_LOCK: Final = """
+SELECT failed > 0, COALESCE(friends + not_friends + invalid + failed + passed_over >= seekers, FALSE)
+FROM run_tenants WHERE run_id = %(run)s AND tenant_id = %(tenant)s FOR UPDATE
+"""
 
 # Two writers of one tenant take turns, also when they write for different runs: between counting the failed rows,
 # noting the changes and updating the rows nobody may move them. The tenant's first row stands for all of them. Its
@@ -66,11 +74,32 @@ UPDATE line_accounts SET last_outcome = 'failed', settled_run_id = %(run)s
 WHERE {_ROWS} AND settled_run_id < %(run)s
 """  # noqa: S608
 
+# Who has failed may be deleted, and then no row says that they are counted: asked again, they would be passed over too.
+_NOTE_FAILED: Final = f"""
+INSERT IGNORE INTO run_passed_over (run_id, job_seeker_id)
+SELECT %(run)s, job_seeker_id FROM line_accounts
+WHERE {_ROWS} AND settled_run_id = %(run)s AND last_outcome = 'failed'
+"""  # noqa: S608
+
+SETTLED_AMONG: Final = f"""
+SELECT job_seeker_id FROM line_accounts WHERE {_ROWS} AND settled_run_id = %(run)s
+"""  # noqa: S608
+
+_NOTE_PASSED_OVER: Final = "INSERT IGNORE INTO run_passed_over (run_id, job_seeker_id) VALUES (%s, %s)"
+
+# Who was answered, then deleted or settled by a later run, and then comes again, is taken for passed over: no row
+# tells. Answers and failures are exact, so passed over are at most the rest, and just the rest once all have come.
+# (GREATEST keeps the unsigned difference from going below zero; seekers is NULL until all chunks are sent.)
+#
 # A closed tenant whose failures have all been made good by a redrive is open again.
 _COUNT: Final = """
 UPDATE run_tenants
 SET friends = friends + %(friend)s, not_friends = not_friends + %(not_friend)s, invalid = invalid + %(invalid)s,
     failed = failed + %(failed)s - %(recovered)s,
+    passed_over = COALESCE(LEAST(passed_over + %(passed_over)s,
+                                 GREATEST(seekers, friends + not_friends + invalid + failed)
+                                 - (friends + not_friends + invalid + failed)),
+                           passed_over + %(passed_over)s),
     state = IF(state = 'closed' AND %(recovered)s > 0 AND failed = 0, 'dispatched', state),
     reason = IF(state = 'dispatched', NULL, reason)
 WHERE run_id = %(run)s AND tenant_id = %(tenant)s
@@ -101,7 +130,10 @@ def _settle(cursor: Cursor, results: CheckResults) -> Settled | Refused:
     if locked is None:
         return Refused(f"no tenant {results.tenant_id} in run {results.run_id}")
     cursor.execute(LOCK_ROWS, key)
-    settled = _apply(cursor, key, results, had_failed=locked[0] > 0)
+    had_failed, is_complete = locked
+    settled = _apply(cursor, key, results, had_failed=had_failed)
+    if not is_complete:
+        settled = replace(settled, passed_over=_pass_over(cursor, key, results, settled))
     if settled != Settled():
         cursor.execute(_COUNT, key | _counts(settled))
     if results.closed is not None:
@@ -119,8 +151,21 @@ def _apply(cursor: Cursor, key: dict[str, int], results: CheckResults, *, had_fa
         for outcome, ids in answered.items()
         if ids
     }
-    failed = cursor.execute(_FAIL, key | rows_of(results.failed)) if results.failed else 0
+    failed = _fail(cursor, key | rows_of(results.failed)) if results.failed else 0
     return Settled(**counts, failed=failed, recovered=recovered)
+
+
+def _pass_over(cursor: Cursor, key: dict[str, int], results: CheckResults, settled: Settled) -> int:
+    """Write down who of the message has no row that this run settled; how many were not written down before.
+
+    Looked for only when fewer rows matched than the message has ids, so the usual message costs no statement more.
+    """
+    everyone = [*results.friend, *results.not_friend, *results.invalid, *results.failed]
+    if settled.friend + settled.not_friend + settled.invalid + settled.failed == len(everyone):
+        return 0
+    cursor.execute(SETTLED_AMONG, key | rows_of(everyone))
+    missing = set(everyone).difference(seeker_id for (seeker_id,) in cursor.fetchall())
+    return cursor.executemany(_NOTE_PASSED_OVER, [(key["run"], seeker_id) for seeker_id in sorted(missing)]) or 0
 
 
 def rows_of(ids: Sequence[int]) -> dict[str, Any]:
@@ -136,6 +181,13 @@ def _failed_among(cursor: Cursor, args: dict[str, Any]) -> int:
 def _answer(cursor: Cursor, args: dict[str, Any]) -> int:
     cursor.execute(NOTE_CHANGES, args)
     return cursor.execute(SETTLE, args)
+
+
+def _fail(cursor: Cursor, args: dict[str, Any]) -> int:
+    failed = cursor.execute(_FAIL, args)
+    if failed:
+        cursor.execute(_NOTE_FAILED, args)
+    return failed
 
 
 def _counts(settled: Settled) -> dict[str, int]:
