@@ -105,11 +105,14 @@ M = TypeVar("M", bound=Message)
 
 def read(model: type[M], body: str) -> M | Malformed:
     """Read a message's body; a value, not an exception, because a bad body is to be expected on a queue."""
-    if len(body) > MAX_BODY_BYTES:
-        return Malformed(f"{len(body)} bytes, more than {MAX_BODY_BYTES}")
+    size_bytes = len(body.encode(errors="surrogatepass"))
+    if size_bytes > MAX_BODY_BYTES:
+        return Malformed(f"{size_bytes} bytes, more than {MAX_BODY_BYTES}")
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
+        # The name of a field that we do not know is the sender's own text.
+        known = first["loc"][:-1] if first["type"] == "extra_forbidden" else first["loc"]
+        place = ".".join(str(part) for part in known)
         return Malformed(f"{place or 'body'}: {first['msg']}"[:200])

@@ -77,6 +77,6 @@ def profile_answer(status: int, body: bytes) -> Answer:
 def _has(body: bytes, key: str) -> bool:
     try:
         parsed = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(parsed, dict) and isinstance(parsed.get(key), str)

@@ -6,6 +6,7 @@ on with the first tenant whose chunks were not all sent. A chunk that is sent tw
 
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -83,10 +84,13 @@ class DispatchChecks:
 
     def _send_all(self, run_id: int, ready: dict[int, WaitingTenant]) -> list[tuple[int, int]]:
         """Returns the (job seekers, chunks) of each tenant."""
-        sent = {}
-        accounts = self._store.accounts(run_id, list(ready)) if ready else iter(())
-        for tenant_id, own in groupby(accounts, key=itemgetter(0)):
-            sent[tenant_id] = self._send(run_id, ready[tenant_id], (account[1:] for account in own))
+        sent: dict[int, tuple[int, int]] = {}
+        if not ready:
+            return []
+        # Closed however this ends: left open it would keep its transaction for as long as anybody keeps the traceback.
+        with closing(self._store.accounts(run_id, list(ready))) as accounts:
+            for tenant_id, own in groupby(accounts, key=itemgetter(0)):
+                sent[tenant_id] = self._send(run_id, ready[tenant_id], (account[1:] for account in own))
         for tenant_id in ready.keys() - sent.keys():
             sent[tenant_id] = self._send(run_id, ready[tenant_id], ())
         return list(sent.values())

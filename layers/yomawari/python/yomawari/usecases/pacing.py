@@ -113,6 +113,7 @@ class Pacer:
             self._leasing = asyncio.create_task(self._lease(permits, now_us))
 
     async def _lease(self, permits: int, now_us: int) -> Ahead | Closed | GateUnavailable | None:
+        refusal = self._refusal
         try:
             leased = await self._gate.lease(
                 self._channel, permits, self._interval_us, now_us + self._lead_us, self._pacing.horizon_us
@@ -123,6 +124,8 @@ class Pacer:
             self._leasing = None
         # Slots that begin now would be late by the time the answer is here, and on a busy machine all of them.
         self._lead_us = min(max(self._clock() - now_us, self._lead_us * 7 // 8), MOST_LEAD_US)
+        if self._refusal is not None and self._refusal is not refusal:
+            return self._refusal  # the channel closed while this lease was under way: its slots are given up too
         if isinstance(leased, Leased):
             self._refusal = None
             self._permits.add(leased.slots)

@@ -4,7 +4,7 @@ Unavailable: something outside is away for now; the work goes back to its queue 
 └── GateUnavailable: the rate gate cannot be asked, so nobody may call LINE
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
@@ -111,7 +111,7 @@ class DispatchStore(Protocol):
         """Leave a tenant out of the run."""
         ...
 
-    def accounts(self, run_id: int, tenant_ids: Sequence[int]) -> Iterator[Account]:
+    def accounts(self, run_id: int, tenant_ids: Sequence[int]) -> Generator[Account, None, None]:
         """Stream whom to ask, ordered by (tenant, job seeker).
 
         The same for a run however often it is read and whatever that run has settled meanwhile.

@@ -8,7 +8,7 @@ needless: a connection that died while the container was frozen costs one more t
 import logging
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -176,7 +176,7 @@ class Session:
         return result
 
 
-def stream(database: Database, sql: str, args: Mapping[str, object]) -> Iterator[Row]:
+def stream(database: Database, sql: str, args: Mapping[str, object]) -> Generator[Row, None, None]:
     """Read rows one by one as the server finds them, on a connection of its own; memory stays flat.
 
     Raises:

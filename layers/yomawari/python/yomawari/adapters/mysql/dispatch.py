@@ -1,6 +1,6 @@
 """A run's record while its chunks are sent."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from datetime import datetime
 from typing import Final, cast
 
@@ -89,7 +89,7 @@ class MySqlDispatchStore:
         """Leave a tenant out of the run."""
         self._session.transact(lambda cursor: cursor.execute(_SKIP, (reason, run_id, tenant_id)))
 
-    def accounts(self, run_id: int, tenant_ids: Sequence[int]) -> Iterator[Account]:
+    def accounts(self, run_id: int, tenant_ids: Sequence[int]) -> Generator[Account, None, None]:
         """Stream whom to ask, ordered by (tenant, job seeker); see the port for what it promises."""
         args = {
             "tenants": Ids(tenant_ids),
@@ -97,7 +97,7 @@ class MySqlDispatchStore:
             "nights": NOT_FRIEND_NIGHTS,
             "weekday": weekday_of(run_id),
         }
-        return cast("Iterator[Account]", stream(self._database, ENUMERATE, args))
+        return cast("Generator[Account, None, None]", stream(self._database, ENUMERATE, args))
 
     def sent(self, run_id: int, tenant_id: int, seekers: int, chunks: int) -> None:
         """All chunks of a tenant are on the queue."""

@@ -1,6 +1,6 @@
 """The fake beside the MySQL stores: a round in memory, which passes the same contract tests."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
@@ -129,7 +129,7 @@ class RoundInMemory:
         row = self.runs[run_id].tenants[tenant_id]
         row.state, row.reason = "skipped", reason
 
-    def accounts(self, run_id: int, tenant_ids: Sequence[int]) -> Iterator[Account]:
+    def accounts(self, run_id: int, tenant_ids: Sequence[int]) -> Generator[Account, None, None]:
         """Stream whom to ask, ordered by (tenant, job seeker)."""
         for (tenant_id, seeker_id), row in sorted(self.accounts_by_key.items()):
             if tenant_id in tenant_ids and _is_asked(row, seeker_id, run_id):
