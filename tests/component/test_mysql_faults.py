@@ -156,7 +156,7 @@ def test_a_stream_may_be_left_before_its_end(rounds: MySqlRounds) -> None:
     ids = Seeding(rounds).tenant(1, 300)
     stream = rounds.dispatch.accounts(RUN, [1])
     assert next(stream)[1] == ids[0]
-    stream.close()  # type: ignore[attr-defined]
+    stream.close()
     assert [account[1] for account in rounds.dispatch.accounts(RUN, [1])] == ids
 
 
