@@ -4,12 +4,15 @@
 """
 
 from collections.abc import Callable, Iterator
+from functools import wraps
+from threading import Lock
 from typing import Any
 from urllib.request import Request, urlopen
 
 import boto3
 import pytest
 from botocore.config import Config
+from moto.dynamodb.models import DynamoDBBackend
 from moto.server import ThreadedMotoServer
 
 REGION = "ap-northeast-1"
@@ -21,10 +24,24 @@ ONE_TRY = Config(retries={"total_max_attempts": 1})
 def moto_session() -> Iterator[str]:
     """The session's server, by its address."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DynamoDBBackend, "update_item", _one_at_a_time(DynamoDBBackend.update_item))
+        server.start()
+        host, port = server.get_host_and_port()
+        yield f"http://{host}:{port}"
+        server.stop()
+
+
+def _one_at_a_time(call: Callable[..., Any]) -> Callable[..., Any]:
+    """DynamoDB tests a condition and writes in one step; moto's server does it in threads that overlap."""
+    lock = Lock()
+
+    @wraps(call)
+    def alone(*args: Any, **kwargs: Any) -> Any:
+        with lock:
+            return call(*args, **kwargs)
+
+    return alone
 
 
 @pytest.fixture
