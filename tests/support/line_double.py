@@ -1,19 +1,59 @@
 """The double's connections without a socket or a clock: what they write is kept, what falls due is flushed by hand."""
 
+import json
+from collections.abc import Sequence
 from typing import Any, cast
 
 from hpack import Decoder, Encoder
 
 from tools.line_double import http2_frames as h2
 from tools.line_double.answers import Answer
+from tools.line_double.control import Control
 from tools.line_double.double import LineDouble
 from tools.line_double.options import Options
 from tools.line_double.reception import Reception
+from tools.line_double.request import Headers, Request
 from tools.line_double.wheel import Connection
 
 TOKEN = "double-7-x"
 FRIEND = "U" + "0" * 32  # by the rule, with seed 1, a friend of tenant 7
 STRANGER = "U" + "0" * 31 + "4"  # and one who is not
+S = 1_000_000
+START_US = 50 * S
+
+
+class Line:
+    """A double whose clock stands still until it is moved."""
+
+    def __init__(self, **options: Any) -> None:
+        self.now_us = START_US
+        self.double = LineDouble(Options(**options), lambda: self.now_us)
+        self._control = Control(self.double)
+
+    def ask(
+        self, line_user_id: str = FRIEND, token: str = TOKEN, path: str = "", method: str = "GET", **headers: str
+    ) -> Answer:
+        return self.call(method, path or f"/v2/bot/profile/{line_user_id}", b"", token, **headers)
+
+    def status(self, line_user_id: str = FRIEND, **asked: str) -> int:
+        return self.ask(line_user_id, **asked).head.status
+
+    def call(self, method: str, path: str, body: bytes, token: str = TOKEN, **headers: str) -> Answer:
+        fields = [("authorization", f"Bearer {token}"), *((k.replace("_", "-"), v) for k, v in headers.items())]
+        return self.double.answer(Request(method, path, Headers(fields), body, self.now_us))
+
+    def send(
+        self, kind: str, to: object, text: str | Sequence[object] = "hello", key: str | None = None, **more: object
+    ) -> Answer:
+        messages = [{"type": "text", "text": text}] if isinstance(text, str) else text
+        headers = {} if key is None else {"x_line_retry_key": key}
+        body = json.dumps({"to": to, "messages": messages, **more}).encode()
+        return self.call("POST", f"/v2/bot/message/{kind}", body, content_type="application/json", **headers)
+
+    def order(self, method: str, name: str, content: object = None) -> tuple[int, Any]:
+        body = b"" if content is None else json.dumps(content).encode()
+        answer = self._control.answer(Request(method, f"/_double/{name}", Headers([]), body, self.now_us))
+        return answer.head.status, json.loads(answer.body)
 
 
 class FakeTransport:

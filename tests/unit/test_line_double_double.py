@@ -1,42 +1,11 @@
 import json
-from typing import Any
 
 import pytest
 
-from tests.support.line_double import FRIEND, STRANGER, TOKEN
-from tools.line_double.answers import Answer, Deed
-from tools.line_double.control import Control
-from tools.line_double.double import LineDouble
+from tests.support.line_double import FRIEND, STRANGER, TOKEN, Line, S
+from tools.line_double.answers import Deed
 from tools.line_double.faults import Fault, Faults, OutageMode
 from tools.line_double.options import Options
-from tools.line_double.request import Headers, Request
-
-S = 1_000_000
-START_US = 50 * S
-
-
-class Line:
-    """A double whose clock stands still until it is moved."""
-
-    def __init__(self, **options: Any) -> None:
-        self.now_us = START_US
-        self.double = LineDouble(Options(**options), lambda: self.now_us)
-        self._control = Control(self.double)
-
-    def ask(
-        self, line_user_id: str = FRIEND, token: str = TOKEN, path: str = "", method: str = "GET", **headers: str
-    ) -> Answer:
-        fields = [("authorization", f"Bearer {token}"), *((k.replace("_", "-"), v) for k, v in headers.items())]
-        path = path or f"/v2/bot/profile/{line_user_id}"
-        return self.double.answer(Request(method, path, Headers(fields), b"", self.now_us))
-
-    def status(self, line_user_id: str = FRIEND, **asked: str) -> int:
-        return self.ask(line_user_id, **asked).head.status
-
-    def order(self, method: str, name: str, content: object = None) -> tuple[int, Any]:
-        body = b"" if content is None else json.dumps(content).encode()
-        answer = self._control.answer(Request(method, f"/_double/{name}", Headers([]), body, self.now_us))
-        return answer.head.status, json.loads(answer.body)
 
 
 @pytest.mark.parametrize(
@@ -124,6 +93,7 @@ def test_limits_hold_where_they_were_set(tenant_id: str | None, endpoint: str | 
         (Fault.CUT, None, Deed.CUT),
         (Fault.CUT_CONNECTION, None, Deed.CUT_CONNECTION),
         (Fault.NEVER_ANSWER, None, Deed.NEVER),
+        (Fault.LOST_ANSWER, None, Deed.CUT),
     ],
 )
 def test_a_fault_strikes_its_channel_only(fault: Fault, status: int | None, deed: Deed) -> None:

@@ -17,7 +17,9 @@ def test_each_fault_has_its_share(fault: Fault) -> None:
     assert struck.count(None) == DRAWS - DRAWS // 4
 
 
-@given(st.lists(st.integers(0, 1000), min_size=6, max_size=6).filter(lambda parts: sum(parts) <= 1000))
+@given(
+    st.lists(st.integers(0, 1000), min_size=len(Fault), max_size=len(Fault)).filter(lambda parts: sum(parts) <= 1000)
+)
 def test_shares_stand_beside_each_other(parts: list[int]) -> None:
     shares = {f"{fault.value}_share": part / 1000 for fault, part in zip(Fault, parts, strict=True)}
     ladder = Faults.model_validate(shares).ladder()

@@ -5,6 +5,7 @@ from random import Random
 from tools.line_double.arrivals import Arrivals
 from tools.line_double.buckets import TokenBucket
 from tools.line_double.faults import Fault, Faults, struck_by
+from tools.line_double.sends import Sends
 from tools.line_double.truth import channel_salt, is_friend_by_rule, is_line_user_id
 
 
@@ -43,13 +44,14 @@ class Lane:
 class Channel:
     """One tenant's channel."""
 
-    __slots__ = ("_friend_share", "_salt", "friends", "lanes", "tenant_id", "troubles")
+    __slots__ = ("_friend_share", "_salt", "friends", "lanes", "sends", "tenant_id", "troubles")
 
-    def __init__(self, tenant_id: str, seed: int, friend_share: float, troubles: Troubles) -> None:
+    def __init__(self, tenant_id: str, seed: int, friend_share: float, troubles: Troubles, sends: Sends) -> None:
         self.tenant_id = tenant_id
         self.friends: dict[str, bool] = {}
         self.lanes: dict[str, Lane] = {}
         self.troubles = troubles
+        self.sends = sends
         self._salt = channel_salt(tenant_id, seed)
         self._friend_share = friend_share
 

@@ -8,6 +8,7 @@ from tools.line_double.answers import Answer
 from tools.line_double.double import LineDouble
 from tools.line_double.faults import Faults, OutageMode
 from tools.line_double.request import Request
+from tools.line_double.sends import SendRules
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,6 +81,27 @@ class ClosingOrder(_Order):
     close_on_4xx: bool
 
 
+class SendRulesOrder(_Order):
+    """Replace the rules by which all channels send."""
+
+    rules: SendRules
+
+
+class QuotaOrder(_Order):
+    """Set a channel's quota of this month, in recipients, and how much of it is used; None means no limit."""
+
+    tenant_id: str
+    limit: Annotated[int, Field(ge=0)] | None
+    used: Annotated[int, Field(ge=0)] = 0
+
+
+class ForeignOrder(_Order):
+    """Replace the LINE user ids that do not exist for a channel (those of another provider's channels, say)."""
+
+    tenant_id: str
+    line_user_ids: frozenset[str]
+
+
 class Control:
     """Carries out orders on a double."""
 
@@ -98,11 +120,21 @@ class Control:
             ("PUT", "friends"): self._set_friends,
             ("PUT", "token"): self._set_token,
             ("PUT", "closing"): self._set_closing,
+            ("PUT", "send-rules"): self._set_send_rules,
+            ("PUT", "quota"): self._set_quota,
+            ("PUT", "foreign"): self._set_foreign,
+        }
+        self._of_tenant: dict[str, Callable[[str], object]] = {
+            "deliveries": lambda tenant_id: double.channel(tenant_id).sends.mailboxes,
+            "digests": lambda tenant_id: double.channel(tenant_id).sends.digests(),
         }
 
     def answer(self, request: Request) -> Answer:
         """200 with JSON; 400 for an order that does not fit its form, with the reasons; 404 for an unknown one."""
-        carry_out = self._routes.get((request.method, request.path[len(PREFIX) :]))
+        name, _, tenant_id = request.path[len(PREFIX) :].partition("/")
+        if request.method == "GET" and tenant_id and name in self._of_tenant:
+            return Answer.of_json(200, self._of_tenant[name](tenant_id))
+        carry_out = None if tenant_id else self._routes.get((request.method, name))
         if carry_out is None:
             return Answer.of_message(404, "The double's control API has no such order")
         try:
@@ -146,3 +178,15 @@ class Control:
 
     def _set_closing(self, body: bytes) -> None:
         self._double.close_on_4xx = ClosingOrder.model_validate_json(body).close_on_4xx
+
+    def _set_send_rules(self, body: bytes) -> None:
+        self._double.set_send_rules(SendRulesOrder.model_validate_json(body).rules)
+
+    def _set_quota(self, body: bytes) -> None:
+        order = QuotaOrder.model_validate_json(body)
+        sends = self._double.channel(order.tenant_id).sends
+        sends.limit, sends.used = order.limit, order.used
+
+    def _set_foreign(self, body: bytes) -> None:
+        order = ForeignOrder.model_validate_json(body)
+        self._double.channel(order.tenant_id).sends.foreign = order.line_user_ids

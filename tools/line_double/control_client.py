@@ -1,25 +1,33 @@
 """The other end of the control API, for tests, the demo and benches: synchronous and typed."""
 
 import httpx
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from tools.line_double.control import (
     ClosingOrder,
     FaultsOrder,
+    ForeignOrder,
     FriendsOrder,
     LatencyOrder,
     LimitsOrder,
     OutageOrder,
+    QuotaOrder,
+    SendRulesOrder,
     StormOrder,
     TokenOrder,
 )
 from tools.line_double.faults import Faults, OutageMode
+from tools.line_double.sends import Delivery, SendRules
+
+_DELIVERIES = TypeAdapter(dict[str, list[Delivery]])
+_DIGESTS = TypeAdapter(dict[str, list[str]])
 
 
 class EndpointReport(BaseModel):
     """What one channel was asked on one endpoint; times in seconds since the epoch.
 
-    ``statuses`` counts by status ("200", "404", ...) or by "cut", "cut_connection" and "never_answer".
+    ``statuses`` counts by status ("200", "404", ...) or by "cut", "cut_connection",
+    "never_answer" and "lost_answer".
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -38,12 +46,34 @@ class TotalReport(EndpointReport):
     cpu_s: float
 
 
+class SendsReport(BaseModel):
+    """What one channel accepted for sending.
+
+    Attributes:
+        requests: accepted ones by endpoint.
+        recipients: different people among them, whether it reached them or not.
+        deliveries: texts for people, likewise.
+        dropped: texts that were counted but not kept (sends.DELIVERIES_KEPT).
+        limit, used: the month's quota and its consumption, in recipients reached; these outlive ``clear_record``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    requests: dict[str, int]
+    recipients: int
+    deliveries: int
+    dropped: int
+    limit: int | None
+    used: int
+
+
 class Report(BaseModel):
     """``GET /_double/report``: by tenant and endpoint, and in total, since the record was last cleared."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     channels: dict[str, dict[str, EndpointReport]]
+    sends: dict[str, SendsReport]
     totals: TotalReport
 
 
@@ -80,7 +110,10 @@ class DoubleControl:
         self._ask("POST", "reset")
 
     def clear_record(self) -> None:
-        """Forget the record only; faults, limits, friends and the levels of the buckets stay."""
+        """Forget the record only, deliveries included.
+
+        Faults, limits, friends, the levels of the buckets, the accepted retry keys and the used quota stay.
+        """
         self._ask("POST", "clear-record")
 
     def set_faults(self, faults: Faults, tenant_id: str | None = None) -> None:
@@ -119,3 +152,23 @@ class DoubleControl:
     def set_closing(self, *, close_on_4xx: bool) -> None:
         """Whether HTTP/1.1 connections are closed after a 4xx."""
         self._ask("PUT", "closing", ClosingOrder(close_on_4xx=close_on_4xx))
+
+    def set_send_rules(self, rules: SendRules) -> None:
+        """Replace the rules by which all channels send; ``SendRules()`` brings the usual ones back."""
+        self._ask("PUT", "send-rules", SendRulesOrder(rules=rules))
+
+    def set_quota(self, tenant_id: str, limit: int | None, used: int = 0) -> None:
+        """Set a channel's quota of this month and how much of it is used, in recipients; None means no limit."""
+        self._ask("PUT", "quota", QuotaOrder(tenant_id=tenant_id, limit=limit, used=used))
+
+    def set_foreign(self, tenant_id: str, line_user_ids: frozenset[str]) -> None:
+        """Replace the LINE user ids that do not exist for a channel."""
+        self._ask("PUT", "foreign", ForeignOrder(tenant_id=tenant_id, line_user_ids=line_user_ids))
+
+    def deliveries(self, tenant_id: str) -> dict[str, list[Delivery]]:
+        """All that the channel accepted, by LINE user id, in the order of acceptance."""
+        return _DELIVERIES.validate_json(self._ask("GET", f"deliveries/{tenant_id}").content)
+
+    def digests(self, tenant_id: str) -> dict[str, list[str]]:
+        """The compact form, for 100,000s of recipients: who got which text how often, by ``sends.text_digest``."""
+        return _DIGESTS.validate_json(self._ask("GET", f"digests/{tenant_id}").content)

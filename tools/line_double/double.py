@@ -15,6 +15,8 @@ from tools.line_double.channels import Channel, Lane, Troubles
 from tools.line_double.faults import Fault, Faults, OutageMode
 from tools.line_double.options import Options
 from tools.line_double.request import Request
+from tools.line_double.request_ids import RequestIds
+from tools.line_double.sends import SendRules, Sends
 from tools.line_double.truth import tenant_of_token
 from tools.line_double.wheel import now_us
 
@@ -28,6 +30,7 @@ _STRUCK = {
     Fault.NEVER_ANSWER: answers.NEVER,
     Fault.HTML_400: answers.HTML_400,
     Fault.HTML_200: answers.HTML_200,
+    Fault.LOST_ANSWER: answers.LOST,
 }
 
 
@@ -37,6 +40,7 @@ class LineDouble:
     def __init__(self, options: Options, clock: Callable[[], int] = now_us) -> None:
         self._options = options
         self._clock = clock
+        self.request_ids = RequestIds(options.seed)
         self.reset()
 
     def reset(self) -> None:
@@ -49,6 +53,7 @@ class LineDouble:
         self._channels: dict[str, Channel] = {}
         self._channel_by_token: dict[str, Channel] = {}
         self._revoked: set[str] = set()
+        self._send_rules = SendRules()
         faults = Faults(server_error_share=options.error_share, cut_share=options.cut_share)
         self._common = Troubles(faults, str(options.seed))
         self.clear_record()
@@ -58,6 +63,7 @@ class LineDouble:
         self._total = Arrivals()
         self._cpu_from_s = time.process_time()
         for channel in self._channels.values():
+            channel.sends.clear_record()
             for lane in channel.lanes.values():
                 lane.arrivals = Arrivals()
 
@@ -72,7 +78,13 @@ class LineDouble:
         lane = channel.lanes.get(name)
         if lane is None:
             lane = channel.lanes[name] = Lane(self._bucket(channel, endpoint, request.arrived_us))
-        answer = self._trouble(request, channel) or self._judge(request, channel, endpoint, lane)
+        trouble = self._trouble(request, channel)
+        if trouble is None:
+            answer = self._judge(request, channel, endpoint, lane)
+        else:
+            answer = trouble
+            if trouble is answers.LOST:
+                self._judge(request, channel, endpoint, lane)
         lane.arrivals.add(request.arrived_us, answer.outcome)
         self._total.add(request.arrived_us, answer.outcome)
         return answer
@@ -86,8 +98,7 @@ class LineDouble:
         fault = troubles.strike()
         return None if fault is None else _STRUCK[fault]
 
-    @staticmethod
-    def _judge(request: Request, channel: Channel, endpoint: Endpoint | None, lane: Lane) -> Answer:
+    def _judge(self, request: Request, channel: Channel, endpoint: Endpoint | None, lane: Lane) -> Answer:
         troubles = channel.troubles
         if endpoint is None:
             return answers.NOT_FOUND
@@ -97,9 +108,9 @@ class LineDouble:
             return answers.FORBIDDEN
         if troubles.storm_until_us > request.arrived_us or not lane.bucket.take(request.arrived_us):
             return answers.RATE_LIMITED
-        if request.headers.has_retry_key and not endpoint.takes_retry_key:
+        if request.headers.retry_key is not None and not endpoint.takes_retry_key:
             return answers.RETRY_KEY_REFUSED
-        return endpoint.answer(request, channel)
+        return endpoint.answer(request, channel, self.request_ids)
 
     def _meet(self, token: str) -> Channel:
         tenant_id = None if token in self._revoked else tenant_of_token(token)
@@ -116,7 +127,8 @@ class LineDouble:
             troubles.storm_until_us = self._common.storm_until_us
             troubles.outage_until_us = self._common.outage_until_us
             troubles.silent = self._common.silent
-            channel = Channel(tenant_id, self._options.seed, self._options.friend_share, troubles)
+            sends = Sends(self._send_rules)
+            channel = Channel(tenant_id, self._options.seed, self._options.friend_share, troubles, sends)
             self._channels[tenant_id] = channel
         return channel
 
@@ -157,6 +169,12 @@ class LineDouble:
             troubles.outage_until_us = self._clock() + int(duration_s * 1_000_000)
             troubles.silent = mode is OutageMode.SILENT
 
+    def set_send_rules(self, rules: SendRules) -> None:
+        """Have every channel, known and not yet known, send by these rules."""
+        self._send_rules = rules
+        for channel in self._channels.values():
+            channel.sends.rules = rules
+
     def set_token(self, token: str, *, revoked: bool) -> None:
         """Revoke a token, or take that back."""
         self._channel_by_token.pop(token, None)
@@ -174,6 +192,11 @@ class LineDouble:
                 }
                 for channel in self._channels.values()
                 if channel.lanes
+            },
+            "sends": {
+                channel.tenant_id: channel.sends.tally()
+                for channel in self._channels.values()
+                if channel.sends.requests
             },
             "totals": {
                 **asdict(total),

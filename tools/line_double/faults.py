@@ -17,6 +17,7 @@ class Fault(Enum):
     NEVER_ANSWER = "never_answer"
     HTML_400 = "html_400"
     HTML_200 = "html_200"
+    LOST_ANSWER = "lost_answer"
 
 
 class OutageMode(Enum):
@@ -30,7 +31,8 @@ class Faults(BaseModel):
     """The faults of one channel, or of all: shares of the calls (0 to 1, together at most 1) and standing states.
 
     A cut is a TCP reset over HTTP/1.1 and an RST_STREAM of that stream over HTTP/2; ``cut_connection_share`` kills the
-    TCP connection, with every call in flight on it, over both.
+    TCP connection, with every call in flight on it, over both. All of these strike before LINE looks at the call, but
+    for ``lost_answer_share``: LINE does what it was asked (accepts a message, say), and the answer is cut.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,6 +43,7 @@ class Faults(BaseModel):
     never_answer_share: Share = 0.0
     html_400_share: Share = 0.0
     html_200_share: Share = 0.0
+    lost_answer_share: Share = 0.0
     unauthorized: bool = False
     forbidden: bool = False
 

@@ -48,7 +48,8 @@ class Http1Connection:
             head = answer.head
             closing = self._close_after or (self._reception.double.close_on_4xx and 400 <= head.status < 500)
             start = head.close_1 if closing else head.keep_1
-            self._transport.write(b"%b%b\r\n\r\n%b" % (start, self._reception.next_request_id(), answer.body))
+            request_id = answer.request_id or self._reception.next_request_id()
+            self._transport.write(b"%b%b\r\n\r\n%b" % (start, request_id, answer.body))
             if closing:
                 self._transport.close()
                 return

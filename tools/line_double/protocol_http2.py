@@ -232,7 +232,7 @@ class Http2Connection:
                 continue
             if answer.deed is Deed.SEND:
                 del streams[stream_id]
-                self._writer.add(stream_id, answer, self._reception.next_request_id())
+                self._writer.add(stream_id, answer, answer.request_id or self._reception.next_request_id())
             elif answer.deed is Deed.CUT:
                 self._drop(stream_id, h2.INTERNAL_ERROR)
             else:

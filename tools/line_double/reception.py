@@ -1,6 +1,5 @@
 """Between the connections and the double: every request comes in here, every answer leaves when its time has come."""
 
-from itertools import count
 from random import Random
 
 from tools.line_double.answers import Deed
@@ -11,15 +10,14 @@ from tools.line_double.wheel import Connection, TimerWheel
 
 
 class Reception:
-    """What all connections share: the double, its control API, the timer wheel and the numbering of requests."""
+    """What all connections share: the double, its control API and the timer wheel."""
 
     def __init__(self, double: LineDouble, wheel: TimerWheel, seed: int) -> None:
         self.double = double
         self._control = Control(double)
         self._wheel = wheel
         self._random = Random(seed)
-        self._request_numbers = count(1)
-        self._request_prefix = f"{seed & 0xFFFFFFFF:08x}-0000-4000-8000-".encode()
+        self.next_request_id = double.request_ids.draw
 
     def receive(self, connection: Connection, stream_id: int, request: Request) -> None:
         """Have the request answered on this stream: control calls in the next tick, LINE's after the latency."""
@@ -31,7 +29,3 @@ class Reception:
         if answer.deed is not Deed.NEVER:
             latency_ms = double.latency_ms + double.jitter_ms * (2 * self._random.random() - 1)
             self._wheel.add(connection, stream_id, answer, request.arrived_us + int(latency_ms * 1000))
-
-    def next_request_id(self) -> bytes:
-        """A request id in the form of a UUID, unlike any other of this process; counting is cheaper than drawing."""
-        return b"%b%012x" % (self._request_prefix, next(self._request_numbers))

@@ -10,7 +10,7 @@ _BEARER = "Bearer "
 class Headers:
     """The headers of a request, made once for all requests that carry the very same ones."""
 
-    __slots__ = ("chunked", "close", "content_length", "fields", "has_retry_key", "token")
+    __slots__ = ("chunked", "close", "content_length", "fields", "retry_key", "token")
 
     def __init__(self, fields: Iterable[tuple[str, str]]) -> None:
         """Read the fields; names are compared in lower case.
@@ -21,7 +21,7 @@ class Headers:
         self.fields = {name.lower(): value for name, value in fields}
         authorization = self.fields.get("authorization", "")
         self.token = authorization[len(_BEARER) :] if authorization.startswith(_BEARER) else ""
-        self.has_retry_key = "x-line-retry-key" in self.fields
+        self.retry_key = self.fields.get("x-line-retry-key")
         length = self.fields.get("content-length", "0")
         if not (length.isascii() and length.isdigit()):
             raise ValueError("Content-Length is not a number")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from tools.line_double.answers import Answer
 from tools.line_double.channels import Channel
 from tools.line_double.request import Request
+from tools.line_double.request_ids import RequestIds
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class Endpoint:
     name: str
     method: str
     path: str
-    answer: Callable[[Request, Channel], Answer]
+    answer: Callable[[Request, Channel, RequestIds], Answer]
     takes_retry_key: bool = False
     limit_share: float = 1.0
 
