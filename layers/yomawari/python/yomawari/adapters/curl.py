@@ -7,12 +7,35 @@ answer is handed to a function.
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
 
 import pycurl
 
 Done = Callable[[int, bytes], None]
 """Called once per call with (status, body); status 0 means that there was no answer, and the body says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer with its head: the status line and the headers, each as it came."""
+
+    status: int
+    lines: list[bytes]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NoReply:
+    """No answer: libcurl's code and words. `was_sent` is False only if no byte of the request can have gone out."""
+
+    code: int
+    message: str
+    was_sent: bool
+
+
+Replied = Callable[[Reply | NoReply], None]
 
 NO_ANSWER: Final = 0
 _READS: Final = {pycurl.POLL_IN, pycurl.POLL_INOUT}
@@ -46,6 +69,7 @@ class CurlEngine:
         self._timer: asyncio.TimerHandle | None = None
         self._watched: dict[int, int] = {}
         self._free: list[pycurl.Curl] = []
+        self._free_for_heads: list[pycurl.Curl] = []
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
@@ -58,13 +82,33 @@ class CurlEngine:
         The headers are set anew only when the list is another object than the handle's last one, so a caller keeps
         one list per channel.
         """
-        handle = self._free.pop() if self._free else self._make()
+        handle = self._free.pop() if self._free else self._make(self._free)
         if handle.headers is not headers:
             handle.setopt(pycurl.HTTPHEADER, headers)
             handle.headers = headers
         handle.setopt(pycurl.URL, url)
         handle.done = done
         self._multi.add_handle(handle)
+
+    def send(self, url: str, headers: list[bytes], body: bytes | None, replied: Replied) -> Callable[[], None]:
+        """Start a POST of this body, or a GET without one; `replied` hears the answer with its head.
+
+        Never raises for what the network or the server does. Dearer than `get`, whose handles it leaves alone.
+
+        Returns:
+            what gives the call up: it is cut off and `replied` never hears of it; nothing happens once it has.
+        """
+        handle = self._free_for_heads.pop() if self._free_for_heads else self._make_for_heads()
+        if body is None:
+            handle.setopt(pycurl.HTTPGET, 1)
+        else:
+            handle.setopt(pycurl.POST, 1)
+            handle.setopt(pycurl.POSTFIELDS, body)
+        handle.setopt(pycurl.HTTPHEADER, headers)
+        handle.setopt(pycurl.URL, url)
+        done = handle.done = partial(_reply, handle, replied)
+        self._multi.add_handle(handle)
+        return partial(self._give_up, handle, done)
 
     def close(self) -> None:
         """Drop every connection; calls under way are never answered."""
@@ -73,9 +117,10 @@ class CurlEngine:
         self._set_timer(-1)
         self._multi.close()
 
-    def _make(self) -> pycurl.Curl:
+    def _make(self, kept_in: list[pycurl.Curl]) -> pycurl.Curl:
         """Handles are kept and used again, because making and setting one up costs more than a call."""
         handle = pycurl.Curl()
+        handle.kept_in = kept_in
         handle.setopt(pycurl.NOSIGNAL, 1)
         handle.setopt(pycurl.HTTP_VERSION, self._http)
         handle.setopt(pycurl.PIPEWAIT, 1)
@@ -84,6 +129,12 @@ class CurlEngine:
         handle.headers = None
         handle.body = bytearray()
         handle.setopt(pycurl.WRITEFUNCTION, handle.body.extend)
+        return handle
+
+    def _make_for_heads(self) -> pycurl.Curl:
+        handle = self._make(self._free_for_heads)
+        handle.lines = []
+        handle.setopt(pycurl.HEADERFUNCTION, handle.lines.append)
         return handle
 
     def _set_timer(self, timeout_ms: int) -> None:
@@ -117,12 +168,29 @@ class CurlEngine:
             left, answered, failed = self._multi.info_read()
             for handle in answered:
                 self._finish(handle, handle.getinfo(pycurl.RESPONSE_CODE), bytes(handle.body))
-            for handle, _code, message in failed:
+            for handle, code, message in failed:
+                handle.code = code
                 self._finish(handle, NO_ANSWER, message.encode())
 
     def _finish(self, handle: "pycurl.Curl", status: int, body: bytes) -> None:
         self._multi.remove_handle(handle)
         handle.body.clear()
         done: Done = handle.done
-        self._free.append(handle)
+        handle.kept_in.append(handle)
         done(status, body)
+
+    def _give_up(self, handle: "pycurl.Curl", done: Done) -> None:
+        if handle.done is done:  # else it has been answered, and may carry another call by now
+            self._multi.remove_handle(handle)
+            handle.close()
+
+
+def _reply(handle: Any, replied: Replied, status: int, body: bytes) -> None:  # noqa: ANN401 - pycurl is untyped
+    handle.done = None
+    lines = list(handle.lines)
+    handle.lines.clear()
+    if status == NO_ANSWER:
+        was_sent = handle.getinfo(pycurl.REQUEST_SIZE) > 0
+        replied(NoReply(handle.code, body.decode(), was_sent))
+    else:
+        replied(Reply(status, lines, body))

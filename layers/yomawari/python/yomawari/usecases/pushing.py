@@ -1,0 +1,67 @@
+"""Tell many people each their own thing: LINE's push, one recipient a call, many calls in flight."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from yomawari.domain.outcomes import is_line_user_id
+from yomawari.domain.sends import SendAnswer
+from yomawari.usecases.pacing import Pacing
+from yomawari.usecases.parcels import KeyParts, Parcel, Recipient, SendSettings, Told
+from yomawari.usecases.ports import Clock, RateGate, Tokens
+from yomawari.usecases.send_ports import LineMessages
+from yomawari.usecases.sender import Sender
+
+PUSH: Final = SendSettings(
+    endpoint="push",
+    rate_per_s=1_880,
+    window=300,
+    channels_at_once=4,
+    chunks_per_channel=3,
+    outage_after=60,
+)
+
+
+class Pushing:
+    """One for the life of a container; see Sender for the arguments."""
+
+    def __init__(  # noqa: PLR0913 - one argument for each outside thing
+        self,
+        *,
+        gate: RateGate,
+        messages: LineMessages,
+        tokens: Tokens,
+        clock: Clock,
+        random: Callable[[], float],
+        settings: SendSettings = PUSH,
+    ) -> None:
+        self._messages = messages
+        self._send = Sender(
+            self._deliver, gate=gate, tokens=tokens, clock=clock, random=random, settings=settings, pacing=Pacing()
+        )
+
+    async def push_all(
+        self, tenant_id: int, messages: Sequence[tuple[int, str, str]], key_parts: KeyParts, deadline_us: int
+    ) -> Told:
+        """Tell users of a tenant (user id, LINE user id, text) each their text, until `deadline_us`.
+
+        A user is told one text per `key_parts` (kind and day, say), the first one here: within 24 hours LINE takes no
+        other under them, whatever its wording. A send may be repeated with any of its users.
+
+        Raises:
+            Unavailable: the token could not be read; a repeat finds again what was accepted before, if anything.
+        """
+        first: dict[int, tuple[str, str]] = {}
+        for user_id, line_user_id, text in messages:
+            first.setdefault(user_id, (line_user_id, text))
+        rejected = [user_id for user_id, (line_user_id, _text) in first.items() if not is_line_user_id(line_user_id)]
+        parts = (*key_parts, PUSH.endpoint, tenant_id)
+        parcels = [
+            Parcel((Recipient(line_user_id, (user_id,)),), text, (*parts, user_id))
+            for user_id, (line_user_id, text) in first.items()
+            if is_line_user_id(line_user_id)
+        ]
+        return await self._send(tenant_id, parcels, rejected, deadline_us)
+
+    async def _deliver(self, token: str, parcel: Parcel) -> SendAnswer:
+        (line_user_id,) = parcel.line_user_ids
+        return await self._messages.push(token, line_user_id, parcel.text, parcel.retry_key)
