@@ -9,7 +9,7 @@ from typing import Any
 
 
 class SqsDouble(ThreadingHTTPServer):
-    """Counts the messages and job seekers it was sent, and the largest body in bytes."""
+    """Counts the messages, job seekers and recipients of summaries it was sent, and the largest body in bytes."""
 
     daemon_threads = True
 
@@ -17,6 +17,7 @@ class SqsDouble(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.messages = 0
         self.seekers = 0
+        self.recipients = 0
         self.largest_bytes = 0
 
     @property
@@ -29,8 +30,10 @@ class SqsDouble(ThreadingHTTPServer):
         for entry in entries:
             body = entry["MessageBody"]
             self.messages += 1
-            self.seekers += len(json.loads(body)["seekers"])
-            self.largest_bytes = max(self.largest_bytes, len(body))
+            content = json.loads(body)
+            self.seekers += len(content.get("seekers", ()))
+            self.recipients += len(content.get("recipients", ()))
+            self.largest_bytes = max(self.largest_bytes, len(body.encode()))
 
 
 class _Handler(BaseHTTPRequestHandler):

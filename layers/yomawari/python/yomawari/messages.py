@@ -4,10 +4,15 @@ Keys come from the body, never from the queue's message id: a redriven message g
 An unknown version, an unknown field or a wrong type is refused, and the message goes to its dead-letter queue at once.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from typing import Annotated, Final, Literal, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from yomawari.domain.motivations import ChangeKind, Language, Motivation
+from yomawari.domain.summaries import CHUNK_RECIPIENTS, MAX_CHANGES
 
 MAX_CHUNK_SEEKERS: Final = 1_000
 MAX_BODY_BYTES: Final = 64 * 1024
@@ -18,6 +23,12 @@ TenantId = Annotated[int, Field(gt=0)]
 JobSeekerId = Annotated[int, Field(gt=0)]
 Seeker = tuple[JobSeekerId, Annotated[str, Field(max_length=64)]]
 SeekerIds = Annotated[list[JobSeekerId], Field(max_length=MAX_CHUNK_SEEKERS)]
+
+MAX_TARGETS: Final = 3_000
+"""So many ids of 20 digits, the longest there are, fit into one body."""
+
+_Id = Annotated[int, Field(gt=0, lt=2**64)]
+LineUserId = Annotated[str, Field(max_length=64)]
 
 
 class Message(BaseModel):
@@ -76,6 +87,62 @@ class CheckResults(Message):
     closed: str | None = None
 
 
+class MotivationChanged(Message):
+    """On the event bus, by the application: somebody's motivation is another now. `kind` is which of the two."""
+
+    version: Literal[1] = 1
+    kind: ChangeKind
+    history_id: _Id
+    user_id: _Id
+    occurred_at: AwareDatetime
+
+
+class TargetsRecorded(Message):
+    """Whom LINE accepted the message about one change for, at `told_at`; ids only, no LINE ids."""
+
+    version: Literal[1] = 1
+    kind: Literal["targets_recorded"] = "targets_recorded"
+    change_kind: ChangeKind
+    history_id: _Id
+    user_ids: Annotated[list[_Id], Field(min_length=1, max_length=MAX_TARGETS)]
+    told_at: AwareDatetime
+
+
+class SummaryChange(Message):
+    """One change as a summary tells it; `name` is the changer's."""
+
+    kind: ChangeKind
+    name: Annotated[str, Field(max_length=100)]
+    motivation: Motivation
+
+
+class SummaryRecipient(Message):
+    """One person's summary: the changes that may be named, newest first, of `total`."""
+
+    user_id: _Id
+    line_user_id: LineUserId
+    changes: Annotated[list[SummaryChange], Field(min_length=1, max_length=MAX_CHANGES)]
+    total: Annotated[int, Field(gt=0)]
+
+
+class SummaryChunk(Message):
+    """Up to 500 people of one tenant's channel and what each was told about on `day` (a day of Asia/Tokyo).
+
+    Sending is keyed by day, tenant and user, not by `chunk`: a second dispatch may cut the same people otherwise.
+    `reason` is set only on a chunk that was given up and lies in the dead-letter queue.
+    """
+
+    version: Literal[1] = 1
+    kind: Literal["summary_chunk"] = "summary_chunk"
+    day: date
+    tenant_id: TenantId
+    language: Language
+    rate_per_s: Annotated[int, Field(ge=1, le=2_000)] | None = None
+    chunk: Annotated[int, Field(ge=0)]
+    recipients: Annotated[list[SummaryRecipient], Field(min_length=1, max_length=CHUNK_RECIPIENTS)]
+    reason: str | None = None
+
+
 class RunCompleted(Message):
     """On the event bus, once a run has ended (and again when a redrive changes how it ended)."""
 
@@ -100,18 +167,35 @@ class Malformed:
     reason: str
 
 
+Write = CheckResults | TargetsRecorded
+"""What the writer is sent; `kind` tells which it is."""
+
 M = TypeVar("M", bound=Message)
+T = TypeVar("T")
+
+_WRITES: Final[TypeAdapter[Write]] = TypeAdapter(Annotated[Write, Field(discriminator="kind")])
 
 
 def read(model: type[M], body: str) -> M | Malformed:
     """Read a message's body; a value, not an exception, because a bad body is to be expected on a queue."""
+    return _read(model.model_validate_json, body)
+
+
+def read_write(body: str) -> Write | Malformed:
+    """Read a body of the writer's queue, of whichever kind it says it is."""
+    return _read(_WRITES.validate_json, body)
+
+
+def _read(validate: Callable[[str], T], body: str) -> T | Malformed:
     size_bytes = len(body.encode(errors="surrogatepass"))
     if size_bytes > MAX_BODY_BYTES:
         return Malformed(f"{size_bytes} bytes, more than {MAX_BODY_BYTES}")
     try:
-        return model.model_validate_json(body)
+        return validate(body)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        if first["type"] == "union_tag_invalid":  # its message would repeat what the body says
+            return Malformed("kind: not one that is known here")
         # The name of a field that we do not know is the sender's own text.
         known = first["loc"][:-1] if first["type"] == "extra_forbidden" else first["loc"]
         place = ".".join(str(part) for part in known)

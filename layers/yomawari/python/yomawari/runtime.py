@@ -31,6 +31,7 @@ from yomawari.adapters.mysql.dispatch import MySqlDispatchStore
 from yomawari.adapters.mysql.ends import MySqlEndStore
 from yomawari.adapters.mysql.reports import MySqlReportStore
 from yomawari.adapters.mysql.settle import MySqlSettleStore
+from yomawari.adapters.mysql.targets import MySqlTargetStore
 from yomawari.adapters.sqs import AsyncQueue, Queue
 from yomawari.adapters.ssm import TokenNames, Tokens
 from yomawari.usecases.check_friends import CheckFriends
@@ -38,6 +39,7 @@ from yomawari.usecases.checking import CheckSettings
 from yomawari.usecases.conclude_run import ConcludeRun
 from yomawari.usecases.dispatch_checks import DispatchChecks
 from yomawari.usecases.ports import AsyncOutbox, Outbox
+from yomawari.usecases.record_targets import RecordTargets
 from yomawari.usecases.report_run import ReportRun
 from yomawari.usecases.write_results import WriteResults
 
@@ -110,10 +112,16 @@ def friend_checks_dead_letters() -> AsyncOutbox:
 
 @cache
 def write_results() -> WriteResults:
-    """The writer."""
+    """The writer of answers."""
     settings = config.write_settings()
     database = _database(settings.database)
     return WriteResults(MySqlSettleStore(Session(database)), _conclude(database, settings.event_bus_name))
+
+
+@cache
+def record_targets() -> RecordTargets:
+    """The writer of targets."""
+    return RecordTargets(MySqlTargetStore(Session(_database(config.write_settings().database))), _now)
 
 
 @cache

@@ -1,8 +1,10 @@
--- Every table of the nightly round. Runs on MySQL 8.0/8.4, Aurora MySQL 3 and MariaDB 10.6+, and may be applied again.
+-- Every table of the nightly round and of the motivation notifications. Runs on MySQL 8.0/8.4, Aurora MySQL 3 and MariaDB 10.6+, and may be applied again.
 
+-- language is that of the messages the tenant's channel sends.
 CREATE TABLE IF NOT EXISTS tenants (
     id          INT UNSIGNED NOT NULL PRIMARY KEY,
     name        VARCHAR(100) NOT NULL,
+    language    ENUM ('ja', 'en') NOT NULL DEFAULT 'ja',
     created_at  DATETIME(6)  NOT NULL DEFAULT CURRENT_TIMESTAMP(6)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
 
@@ -14,6 +16,7 @@ CREATE TABLE IF NOT EXISTS line_channels (
     CONSTRAINT line_channels_tenant FOREIGN KEY (tenant_id) REFERENCES tenants (id)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
 
+-- user_id is the person behind it, who may be a job seeker of several tenants; NULL where nobody has claimed the entry.
 CREATE TABLE IF NOT EXISTS job_seekers (
     id            BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
     tenant_id     INT UNSIGNED    NOT NULL,
@@ -21,6 +24,7 @@ CREATE TABLE IF NOT EXISTS job_seekers (
     external_key  VARCHAR(64)     NOT NULL,
     created_at    DATETIME(6)     NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
     UNIQUE KEY job_seekers_external_key (tenant_id, external_key),
+    KEY job_seekers_user (user_id, tenant_id),
     CONSTRAINT job_seekers_tenant FOREIGN KEY (tenant_id) REFERENCES tenants (id)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
 
@@ -87,4 +91,85 @@ CREATE TABLE IF NOT EXISTS run_passed_over (
     job_seeker_id  BIGINT UNSIGNED NOT NULL,
     PRIMARY KEY (run_id, job_seeker_id),
     CONSTRAINT run_passed_over_run FOREIGN KEY (run_id) REFERENCES runs (run_id) ON DELETE CASCADE
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+
+CREATE TABLE IF NOT EXISTS users (
+    id                          BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+    display_name                VARCHAR(100)    NOT NULL,
+    notifications_opted_out_at  DATETIME(6)     NULL,
+    deleted_at                  DATETIME(6)     NULL,
+    created_at                  DATETIME(6)     NOT NULL DEFAULT CURRENT_TIMESTAMP(6)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+
+-- A connection is stored twice, once from each side: then one stretch of the primary key is all connections of a user.
+-- Stored once it would need a second index of the same size, and a UNION to read both. The mirrored row is also why the
+-- other side needs no foreign key, and so no index of its own.
+CREATE TABLE IF NOT EXISTS user_connections (
+    user_id            BIGINT UNSIGNED NOT NULL,
+    connected_user_id  BIGINT UNSIGNED NOT NULL,
+    PRIMARY KEY (user_id, connected_user_id),
+    CONSTRAINT user_connections_user FOREIGN KEY (user_id) REFERENCES users (id)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+
+-- A recruiter is a user who has conditions: wants to hear of everybody whose motivation of that kind comes to be that.
+-- The key begins with what the audience asks for.
+CREATE TABLE IF NOT EXISTS scout_conditions (
+    kind        ENUM ('job_change', 'side_job') NOT NULL,
+    motivation  ENUM ('none', 'open', 'considering', 'active') NOT NULL,
+    user_id     BIGINT UNSIGNED NOT NULL,
+    PRIMARY KEY (kind, motivation, user_id),
+    CONSTRAINT scout_conditions_user FOREIGN KEY (user_id) REFERENCES users (id)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+
+CREATE TABLE IF NOT EXISTS user_job_change_motivation_histories (
+    id          BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+    user_id     BIGINT UNSIGNED NOT NULL,
+    motivation  ENUM ('none', 'open', 'considering', 'active') NOT NULL,
+    changed_at  DATETIME(6)     NOT NULL,
+    CONSTRAINT job_change_histories_user FOREIGN KEY (user_id) REFERENCES users (id)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+
+CREATE TABLE IF NOT EXISTS user_side_job_motivation_histories (
+    id          BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+    user_id     BIGINT UNSIGNED NOT NULL,
+    motivation  ENUM ('none', 'open', 'considering', 'active') NOT NULL,
+    changed_at  DATETIME(6)     NOT NULL,
+    CONSTRAINT side_job_histories_user FOREIGN KEY (user_id) REFERENCES users (id)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+
+-- Whom LINE accepted which change for. The unique key makes recording idempotent; the other one holds all that the
+-- summary reads, by day. The constraints have names because the server's own would be longer than the 64 it allows.
+-- user_id has no foreign key: it would cost an index as large as the table's others, and users are never deleted.
+CREATE TABLE IF NOT EXISTS user_job_change_motivation_history_notification_target_users (
+    id                                     BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+    user_job_change_motivation_history_id  BIGINT UNSIGNED NOT NULL,
+    user_id                                BIGINT UNSIGNED NOT NULL,
+    created_at                             DATETIME(6)     NOT NULL,
+    UNIQUE KEY job_change_targets_once (user_job_change_motivation_history_id, user_id),
+    KEY job_change_targets_told (created_at, user_id, user_job_change_motivation_history_id),
+    CONSTRAINT job_change_targets_history FOREIGN KEY (user_job_change_motivation_history_id)
+        REFERENCES user_job_change_motivation_histories (id)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+
+CREATE TABLE IF NOT EXISTS user_side_job_motivation_history_notification_target_users (
+    id                                   BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+    user_side_job_motivation_history_id  BIGINT UNSIGNED NOT NULL,
+    user_id                              BIGINT UNSIGNED NOT NULL,
+    created_at                           DATETIME(6)     NOT NULL,
+    UNIQUE KEY side_job_targets_once (user_side_job_motivation_history_id, user_id),
+    KEY side_job_targets_told (created_at, user_id, user_side_job_motivation_history_id),
+    CONSTRAINT side_job_targets_history FOREIGN KEY (user_side_job_motivation_history_id)
+        REFERENCES user_side_job_motivation_histories (id)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+
+-- One row per recipient and day, made before LINE is asked for the first time (domain/deliveries.py says why).
+-- tenant_id is the channel that owns the delivery; first_attempt_at never moves: LINE's retry key lives from there on.
+CREATE TABLE IF NOT EXISTS summary_deliveries (
+    day               DATE            NOT NULL,
+    user_id           BIGINT UNSIGNED NOT NULL,
+    tenant_id         INT UNSIGNED    NOT NULL,
+    state             ENUM ('claimed', 'sent') NOT NULL DEFAULT 'claimed',
+    first_attempt_at  DATETIME(6)     NOT NULL,
+    sent_at           DATETIME(6)     NULL,
+    PRIMARY KEY (day, user_id)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;

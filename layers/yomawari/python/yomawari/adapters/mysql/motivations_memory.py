@@ -1,0 +1,143 @@
+"""The fake beside the MySQL stores of motivations: everything in memory, and the same contract tests."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from yomawari.domain.deliveries import Claim
+from yomawari.domain.motivations import (
+    Audience,
+    Change,
+    ChangeKind,
+    ChangerGone,
+    Language,
+    Motivation,
+    NoSuchHistory,
+    Recipient,
+)
+from yomawari.domain.summaries import MAX_CHANGES, Summary, bounds_of, latest
+from yomawari.usecases.motivation_ports import DeliveryCounts, Recorded
+from yomawari.usecases.ports import Refused
+
+
+@dataclass
+class UserRow:
+    """A row of users."""
+
+    display_name: str
+    is_opted_out: bool = False
+    is_deleted: bool = False
+
+
+@dataclass
+class EntryRow:
+    """A job seeker with a LINE account."""
+
+    tenant_id: int
+    user_id: int
+    line_user_id: str
+    is_friend: bool = True
+
+
+@dataclass(frozen=True)
+class HistoryRow:
+    """A row of either table of histories."""
+
+    user_id: int
+    motivation: Motivation
+    changed_at: datetime
+
+
+@dataclass
+class MotivationsInMemory:
+    """Every store about motivations; the tables are open to look into.
+
+    `targets` holds created_at by (kind, history, user), `deliveries` the claims by (day, user), `entries` job seekers
+    by id; `audiences` counts the audience queries.
+    """
+
+    tenants: dict[int, tuple[Language, int | None]] = field(default_factory=dict)
+    users: dict[int, UserRow] = field(default_factory=dict)
+    entries: dict[int, EntryRow] = field(default_factory=dict)
+    connections: set[tuple[int, int]] = field(default_factory=set)
+    conditions: set[tuple[ChangeKind, Motivation, int]] = field(default_factory=set)
+    histories: dict[tuple[ChangeKind, int], HistoryRow] = field(default_factory=dict)
+    targets: dict[tuple[ChangeKind, int, int], datetime] = field(default_factory=dict)
+    deliveries: dict[tuple[date, int], Claim] = field(default_factory=dict)
+    audiences: int = 0
+
+    def audience(self, kind: ChangeKind, history_id: int, user_id: int) -> Audience | NoSuchHistory | ChangerGone:
+        """The change and whom to tell, each person once; see the port for who that is."""
+        row = self.histories.get((kind, history_id))
+        if row is None or row.user_id != user_id:
+            return NoSuchHistory()
+        change = self._change(kind, history_id)
+        if change is None:
+            return ChangerGone()
+        self.audiences += 1
+        connected = {other for one, other in self.connections if one == user_id}
+        scouts = {one for of_kind, wanted, one in self.conditions if (of_kind, wanted) == (kind, row.motivation)}
+        return Audience(change, tuple(self._reachable((connected | scouts) - {user_id})))
+
+    def record(
+        self, kind: ChangeKind, history_id: int, user_ids: Sequence[int], created_at: datetime
+    ) -> Recorded | Refused:
+        """Write the targets of one change down; who is recorded already stays as they are."""
+        if (kind, history_id) not in self.histories:
+            return Refused(f"no {kind} history {history_id}")
+        for user_id in user_ids:
+            self.targets.setdefault((kind, history_id, user_id), created_at)
+        return Recorded(len(set(user_ids)))
+
+    def summaries(self, day: date) -> Iterator[Summary]:
+        """Stream everybody who was told something on that day, by user id; see the port for who is left out."""
+        begins, ends = bounds_of(day)
+        told: dict[int, list[Change]] = {}
+        for (kind, history_id, user_id), created_at in self.targets.items():
+            change = self._change(kind, history_id)
+            if change is not None and begins <= created_at < ends:
+                told.setdefault(user_id, []).append(change)
+        for recipient in sorted(self._reachable(set(told)), key=lambda one: one.user_id):
+            changes = latest(told[recipient.user_id])
+            yield Summary(recipient, tuple(changes[:MAX_CHANGES]), len(changes))
+
+    def claim(self, day: date, tenant_id: int, user_ids: Sequence[int], now: datetime) -> Mapping[int, Claim]:
+        """Claim those nobody has claimed; what the record then holds for each of them, by user id."""
+        return {
+            user_id: self.deliveries.setdefault((day, user_id), Claim(tenant_id, "claimed", now))
+            for user_id in user_ids
+        }
+
+    def mark_sent(self, day: date, tenant_id: int, user_ids: Sequence[int], now: datetime) -> int:  # noqa: ARG002
+        """LINE accepted these: note it for those not noted yet; returns how many that were."""
+        marked = {
+            (day, user_id): Claim(tenant_id, "sent", claim.first_attempt_at)
+            for user_id in user_ids
+            if (claim := self.deliveries.get((day, user_id)))
+            and (claim.tenant_id, claim.state) == (tenant_id, "claimed")
+        }
+        self.deliveries.update(marked)
+        return len(marked)
+
+    def counts(self, day: date) -> DeliveryCounts:
+        """How far the day's summary has come."""
+        states = [claim.state for (of_day, _), claim in self.deliveries.items() if of_day == day]
+        return DeliveryCounts(states.count("claimed"), states.count("sent"))
+
+    def _change(self, kind: ChangeKind, history_id: int) -> Change | None:
+        row = self.histories[kind, history_id]
+        user = self.users[row.user_id]
+        if user.is_deleted:
+            return None
+        return Change(kind, history_id, row.user_id, user.display_name, row.motivation, row.changed_at)
+
+    def _reachable(self, user_ids: set[int]) -> list[Recipient]:
+        """By (tenant, user): of each person's entries that are friends, the first by (tenant, job seeker)."""
+        found: dict[int, Recipient] = {}
+        for _, entry in sorted(self.entries.items(), key=lambda item: (item[1].tenant_id, item[0])):
+            user = self.users.get(entry.user_id)
+            if entry.user_id in user_ids and user and not (user.is_deleted or user.is_opted_out) and entry.is_friend:
+                language, rate_per_s = self.tenants[entry.tenant_id]
+                recipient = Recipient(entry.tenant_id, language, entry.user_id, entry.line_user_id, rate_per_s)
+                found.setdefault(entry.user_id, recipient)
+        return sorted(found.values(), key=lambda one: (one.tenant_id, one.user_id))

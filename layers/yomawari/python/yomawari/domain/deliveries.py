@@ -1,0 +1,53 @@
+"""Whether a summary may be sent, asked of the record before LINE. Pure.
+
+The protocol, for a chunk's recipients at a time: *claim* them in one transaction (`first_attempt_at` is set by the
+first claim and never moves), decide by what the claim found, send with the retry key that is made of day, tenant and
+user, *mark* those LINE accepted. Why nobody gets two, whatever dies where:
+
+- before the claim is committed: nothing was sent; the next delivery begins anew.
+- after the claim, before the request: the next delivery finds the claim and sends, with the same key, the first time.
+- after the request, before the mark: the same key again, and LINE answers 409: it was accepted. LINE knows a key for
+  24 h after the first request, which came after the claim; so while the claim is young, the key is alive.
+- after the mark: the record says sent, and nobody asks LINE again.
+- two workers with one chunk at once: both send with one key, LINE takes it once, both mark the same row.
+- a second dispatch that would reach a person through another channel (they blocked the first one meanwhile), whose
+  key would be another: the claim belongs to the first channel, and its message is the one that answers for it.
+- a redrive when the claim is too old: nobody knows whether LINE accepted, and the key no longer protects. It is not
+  sent, but reported. Weakness: where the worker died before the request, that person gets no summary for the day.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Literal
+
+KEY_LIFE: Final = timedelta(hours=24)
+"""LINE, "Retrying an API request": a retry key is valid for 24 hours after the first request."""
+
+SAFETY: Final = timedelta(minutes=30)
+"""More than a function's longest life plus any clock's error: a request decided now leaves before the key expires."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A row of the record. `tenant_id` is the channel that owns the delivery."""
+
+    tenant_id: int
+    state: Literal["claimed", "sent"]
+    first_attempt_at: datetime
+
+
+Decision = Literal["send", "sent", "elsewhere", "expired"]
+
+
+def decide(claim: Claim, tenant_id: int, now: datetime) -> Decision:
+    """What to do with a recipient of this channel's chunk, given what the record holds after the claim.
+
+    send: ask LINE, with the delivery's one retry key. sent: nothing is left to do. elsewhere: another channel's
+    message answers for this person. expired: unknown whether it was sent, and no longer to be tried; report it.
+    """
+    if claim.state == "sent":
+        return "sent"
+    if claim.tenant_id != tenant_id:
+        return "elsewhere"
+    is_key_alive = now - claim.first_attempt_at < KEY_LIFE - SAFETY
+    return "send" if is_key_alive else "expired"

@@ -1,0 +1,77 @@
+"""What the use cases about motivations ask of the outside, as protocols (ports.py has the nightly round's)."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol
+
+from yomawari.domain.deliveries import Claim
+from yomawari.domain.motivations import Audience, ChangeKind, ChangerGone, NoSuchHistory
+from yomawari.domain.summaries import Summary
+from yomawari.usecases.ports import Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """How many targets one message named, each counted once; recorded now or before."""
+
+    targets: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryCounts:
+    """A day's deliveries by state: claimed and not known as sent, and sent."""
+
+    claimed: int
+    sent: int
+
+
+class AudienceStore(Protocol):
+    """Who is concerned by a change, now."""
+
+    def audience(self, kind: ChangeKind, history_id: int, user_id: int) -> Audience | NoSuchHistory | ChangerGone:
+        """The change and whom to tell, each person once; `user_id` is whose change the event says it is.
+
+        They are the changer's connections and the recruiters with a scout condition that the new motivation meets;
+        without the changer, without those who opted out or are deleted, and only who is a friend of some channel.
+        The expensive step: one query per change, never asked for a summary.
+        """
+        ...
+
+
+class TargetStore(Protocol):
+    """The record of who was told."""
+
+    def record(
+        self, kind: ChangeKind, history_id: int, user_ids: Sequence[int], created_at: datetime
+    ) -> Recorded | Refused:
+        """Write the targets of one change down in one transaction; who is recorded already stays as they are."""
+        ...
+
+
+class SummaryStore(Protocol):
+    """The record as the summary reads it."""
+
+    def summaries(self, day: date) -> Iterator[Summary]:
+        """Stream everybody who was told something on that day, by user id, with what they were told.
+
+        Channel, names and who is still there are those of now: who blocked every channel, opted out or is deleted is
+        left out, and so are the changes of a deleted changer, and whoever has nothing left then. Raises Unavailable.
+        """
+        ...
+
+
+class DeliveryStore(Protocol):
+    """Who got the summary of a day; domain/deliveries.py explains the protocol. Every call is a transaction."""
+
+    def claim(self, day: date, tenant_id: int, user_ids: Sequence[int], now: datetime) -> Mapping[int, Claim]:
+        """Claim those nobody has claimed; what the record then holds for each of them, by user id."""
+        ...
+
+    def mark_sent(self, day: date, tenant_id: int, user_ids: Sequence[int], now: datetime) -> int:
+        """LINE accepted these: note it for those not noted yet; returns how many that were."""
+        ...
+
+    def counts(self, day: date) -> DeliveryCounts:
+        """How far the day's summary has come."""
+        ...
