@@ -12,7 +12,13 @@ from tests.support.pump import Context, event_of
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publish")
 
 CHUNK: dict[str, Any] = {"run_id": RUN, "tenant_id": 1, "chunk": 0, "seekers": [[100001, "U" + "a" * 32]]}
-RESULTS: dict[str, Any] = {"run_id": RUN, "tenant_id": 1, "observed_at": "2026-11-21T17:00:05Z", "friend": [100001]}
+RESULTS: dict[str, Any] = {
+    "kind": "check_results",
+    "run_id": RUN,
+    "tenant_id": 1,
+    "observed_at": "2026-11-21T17:00:05Z",
+    "friend": [100001],
+}
 BAD_CHUNKS = {
     "cut off": '{"version":1,"run_id":2026',
     "no object": "[]",
