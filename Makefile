@@ -13,16 +13,17 @@ help: ## what there is
 
 setup: .venv/ready .venv-ministack/ready .venv-sam/ready ## every pinned tool, into the checkout
 
-# One environment each: MiniStack and the SAM CLI pin other versions of botocore than the functions do.
+# One environment each: MiniStack and the SAM CLI pin other versions of botocore than the functions do. --no-deps because
+# the files are complete, and pip 23 finds no hash for `coverage[toml]` once there is a newer coverage than the one pinned.
 .venv/ready: tools/requirements/dev.txt layers/dependencies/requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(V)/pip install --quiet --require-hashes -r tools/requirements/dev.txt
+	$(V)/pip install --quiet --no-deps --require-hashes -r tools/requirements/dev.txt
 	$(V)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv-%/ready: tools/requirements/%.txt
 	$(PYTHON) -m venv .venv-$*
-	.venv-$*/bin/pip install --quiet -r $<
+	.venv-$*/bin/pip install --quiet --no-deps -r $<
 	@touch $@
 
 demo: setup ## the nightly round on the local stack, verified row by row (SEEKERS=, TENANTS=)
