@@ -139,6 +139,6 @@ def test_the_alarm_on_a_late_run(night: Night, caplog: pytest.LogCaptureFixture,
 def unfinished(night: Night, event: dict[str, str], capsys: Any) -> float:
     """What the metric RunUnfinished says; EMF is a line on stdout."""
     capsys.readouterr()
-    night.container.invoke("ReportRun", dict(event), Context(60))
+    night.container.invoke("ReportStatus", dict(event), Context(60))
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"RunUnfinished"' in line]
     return float(lines[0]["RunUnfinished"][0])

@@ -84,14 +84,14 @@ def test_write_results_takes_its_event(run: Night) -> None:
     assert [(event["run_id"], event["state"]) for event in run.stack.announced()] == [(RUN, "completed")]
 
 
-def test_report_run_takes_its_event(run: Night) -> None:
-    report = run.container.invoke("ReportRun", recorded("report_run"))
+def test_report_status_takes_its_event(run: Night) -> None:
+    report = run.container.invoke("ReportStatus", recorded("report_status"))
     assert (report["run_id"], report["state"], report["totals"]["seekers"]) == (RUN, "running", len(SEEKERS))
 
 
-def test_report_run_says_so_when_there_is_no_such_run(night: Night) -> None:
-    assert night.container.invoke("ReportRun", {"run_id": RUN}) == {"error": f"there is no run {RUN}"}
-    assert night.container.invoke("ReportRun", {}) == {"error": "there is no run latest"}
+def test_report_status_says_so_when_there_is_no_such_run(night: Night) -> None:
+    assert night.container.invoke("ReportStatus", {"run_id": RUN}) == {"error": f"there is no run {RUN}"}
+    assert night.container.invoke("ReportStatus", {}) == {"error": "there is no run latest"}
 
 
 @pytest.mark.parametrize("function", ["check_friends", "write_results"])

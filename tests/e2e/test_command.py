@@ -84,7 +84,8 @@ def the_same_night_again_asks_nobody(before: RunReport, line: DoubleControl) -> 
 
 def the_morning_question_finds_the_run(stack: StackState) -> None:
     answer = boto3.client("lambda", **stack.client_options()).invoke(
-        FunctionName=stack.outputs["ReportRunFunction"], Payload=json.dumps({"scheduled_time": "2026-11-21T20:00:00Z"})
+        FunctionName=stack.outputs["ReportStatusFunction"],
+        Payload=json.dumps({"scheduled_time": "2026-11-21T20:00:00Z"}),
     )
     assert json.loads(answer["Payload"].read())["run_id"] == RUN_ID
 

@@ -30,7 +30,7 @@ APPS = {
     "DispatchChecks": "dispatch_checks",
     "CheckFriends": "check_friends",
     "WriteResults": "write_results",
-    "ReportRun": "report_run",
+    "ReportStatus": "report_status",
 }
 
 

@@ -146,8 +146,8 @@ class Night:
         return {name: next(iter(value.values())) for name, value in item.items()}
 
     def report(self, run_id: int = RUN) -> RunReport:
-        """The run's record, as report_run gives it."""
-        return RunReport.model_validate(self.container.invoke("ReportRun", {"run_id": run_id}))
+        """The run's record, as report_status gives it."""
+        return RunReport.model_validate(self.container.invoke("ReportStatus", {"run_id": run_id}))
 
     def books(self, run_id: int = RUN) -> Books:
         """All that is known of a run."""

@@ -12,7 +12,7 @@ READERS: dict[str, Callable[[], Any]] = {
     "DispatchChecks": config.dispatch_settings,
     "CheckFriends": config.check_settings,
     "WriteResults": config.write_settings,
-    "ReportRun": config.database_settings,
+    "ReportStatus": config.database_settings,
 }
 NUMBERS = {"DATABASE_PORT": "3307", "CHANNELS_AT_ONCE": "4"}
 
@@ -55,14 +55,14 @@ def test_the_template_gives_nothing_that_is_not_needed(
 
 @pytest.mark.parametrize(("value", "tls_ca"), [("", None), ("/opt/ca.pem", "/opt/ca.pem")])
 def test_only_an_empty_ca_means_no_tls(value: str, tls_ca: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, text in (given("ReportRun") | {"DATABASE_TLS_CA": value}).items():
+    for name, text in (given("ReportStatus") | {"DATABASE_TLS_CA": value}).items():
         monkeypatch.setenv(name, text)
     settings = config.database_settings()
     assert (settings.host, settings.port, settings.tls_ca) == ("database_host", 3307, tls_ca)
 
 
 def test_a_port_that_is_no_number_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, text in (given("ReportRun") | {"DATABASE_PORT": "mysql"}).items():
+    for name, text in (given("ReportStatus") | {"DATABASE_PORT": "mysql"}).items():
         monkeypatch.setenv(name, text)
     with pytest.raises(ValueError, match="mysql"):
         config.database_settings()

@@ -39,7 +39,7 @@ NO_RESOURCE_LEVEL = {
         "ec2:UnassignPrivateIpAddresses",
     },
 }
-IN_VPC = {"DispatchChecks", "WriteResults", "ReportRun"}
+IN_VPC = {"DispatchChecks", "WriteResults", "ReportStatus"}
 
 
 def test_the_translated_template_is_clean() -> None:

@@ -32,14 +32,14 @@ def report(target: Target, run_id: int | str = "latest") -> RunReport | None:
     """A run's record; None while there is no such run.
 
     Raises:
-        RunError: report_run failed.
+        RunError: report_status failed.
     """
     answer = target.client("lambda").invoke(
-        FunctionName=target.outputs["ReportRunFunction"], Payload=json.dumps({"run_id": run_id})
+        FunctionName=target.outputs["ReportStatusFunction"], Payload=json.dumps({"run_id": run_id})
     )
     payload: dict[str, Any] = json.loads(answer["Payload"].read())
     if answer.get("FunctionError"):
-        raise RunError(f"report_run failed: {payload.get('errorMessage', payload)}")
+        raise RunError(f"report_status failed: {payload.get('errorMessage', payload)}")
     return None if "error" in payload else RunReport.model_validate(payload)
 
 

@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tools.local_stack import StackState, load_state
 
-# report_run answers within seconds; a dispatch is started, not waited for.
+# report_status answers within seconds; a dispatch is started, not waited for.
 _CONFIG = Config(connect_timeout=5, read_timeout=65, retries={"mode": "standard"})
 
 

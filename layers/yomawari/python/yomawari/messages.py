@@ -43,8 +43,8 @@ class Scheduled(Message):
     scheduled_time: str
 
 
-class RunQuestion(Message):
-    """What report_run is asked: about one run or the latest, by an operator or (with a time) by its schedule."""
+class StatusQuestion(Message):
+    """What report_status is asked: about one run or the latest, by an operator or (with a time) by its schedule."""
 
     run_id: RunId | Literal["latest"] = "latest"
     scheduled_time: str | None = None

@@ -1,4 +1,4 @@
-"""report_run: a run's record, for operators; on its own schedule, whether the night's run has ended in time."""
+"""report_status: a run's record, for operators; on its own schedule, whether the night's run has ended in time."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from yomawari import runtime
 from yomawari.domain.runs import RunReport, run_id_of
-from yomawari.messages import RunQuestion
+from yomawari.messages import StatusQuestion
 from yomawari.usecases.report_run import UnknownRun
 
 logger = runtime.logger()
@@ -20,8 +20,8 @@ tracer = Tracer(auto_patch=False)
 @logger.inject_lambda_context
 @tracer.capture_lambda_handler
 @metrics.log_metrics
-@event_parser(model=RunQuestion)
-def handler(event: RunQuestion, context: LambdaContext) -> dict[str, Any]:
+@event_parser(model=StatusQuestion)
+def handler(event: StatusQuestion, context: LambdaContext) -> dict[str, Any]:
     """Answer `{"run_id": …}` with the run; on the schedule, say in a metric whether the night's run is unfinished."""
     report = runtime.report_run()(event.run_id)
     if event.scheduled_time is not None:
