@@ -40,7 +40,7 @@ def visit_multicast(line: Line, users: list[tuple[int, str]], within_s: float = 
     async def main(messages: LineMessages) -> Told:
         return await Multicasting(
             gate=GateFake(), messages=messages, tokens=TokensFake({7: TOKEN}), clock=now_us, random=random.random
-        ).send(7, users, "a change", ("job_change", 12), now_us() + int(within_s * 1e6))
+        ).send(7, None, users, "a change", ("job_change", 12), now_us() + int(within_s * 1e6))
 
     return line.messages(main)
 
@@ -80,7 +80,7 @@ def test_summaries_are_pushed_once_within_the_limit(line: Line, double: RunningD
     async def main(port: LineMessages) -> Told:
         return await Pushing(
             gate=GateFake(), messages=port, tokens=TokensFake({7: TOKEN}), clock=now_us, random=random.random
-        ).push_all(7, messages, ("summary", "2026-11-21"), now_us() + 60_000_000)
+        ).push_all(7, None, messages, ("summary", "2026-11-21"), now_us() + 60_000_000)
 
     told = line.messages(main)
     assert len(told.accepted) == 2_000

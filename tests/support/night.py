@@ -33,7 +33,7 @@ from yomawari.adapters.ssm import token_name
 from yomawari.domain import chunks
 from yomawari.domain.runs import RunReport
 from yomawari.messages import FriendCheckChunk, Malformed, read
-from yomawari.usecases import asking, check_friends
+from yomawari.usecases import asking, channel_access
 
 SCHEDULED = "2026-11-21T17:00:00Z"
 RUN = 2026_11_22_02_00
@@ -263,8 +263,8 @@ def night(  # noqa: PLR0913, PLR0917 - a fixture names each part it stands on
     """A stack with an empty database; chunks hold 100 job seekers at most, and nobody waits for minutes."""
     monkeypatch.setattr(chunks, "CHUNK_SEEKERS", 100)
     monkeypatch.setattr(asking, "RETRY_BASE_US", 40_000)
-    monkeypatch.setattr(check_friends, "BOOKED_DELAY_S", 1)
-    monkeypatch.setattr(check_friends, "ENOUGH_DELAY_S", 1)
+    monkeypatch.setattr(channel_access, "BOOKED_DELAY_S", 1)
+    monkeypatch.setattr(channel_access, "ENOUGH_DELAY_S", 1)
     usual = runtime.CheckSettings
     monkeypatch.setattr(runtime, "CheckSettings", lambda **given: replace(usual(**given), **settings))
     stack = Stack(

@@ -48,6 +48,7 @@ class World:
     tokens: TokensFake = field(default_factory=lambda: TokensFake({TENANT: "t"}))
     gate: GateFake = field(default_factory=GateFake)
     now_us: int = int(START_S * 1e6)
+    rate_per_s: int | None = None
 
     def __post_init__(self) -> None:
         self.line = TimedMessages(self.trouble, self.clock)
@@ -57,10 +58,12 @@ class World:
 
     def multicast(self, recipients: list[tuple[int, str]], text: str = "hello", within_s: float = 60) -> Told:
         use = Multicasting(gate=self.gate, messages=self.line, tokens=self.tokens, clock=self.clock, random=lambda: 0.5)
-        return self.visit(use.send(TENANT, recipients, text, PARTS, self.now_us + int(within_s * 1e6)))
+        return self.visit(use.send(TENANT, self.rate_per_s, recipients, text, PARTS, self.now_us + int(within_s * 1e6)))
 
     def push(self, messages: list[tuple[int, str, str]], within_s: float = 60) -> Told:
-        return self.visit(self.pushing().push_all(TENANT, messages, PARTS, self.now_us + int(within_s * 1e6)))
+        return self.visit(
+            self.pushing().push_all(TENANT, self.rate_per_s, messages, PARTS, self.now_us + int(within_s * 1e6))
+        )
 
     def pushing(self) -> Pushing:
         return Pushing(gate=self.gate, messages=self.line, tokens=self.tokens, clock=self.clock, random=lambda: 0.5)

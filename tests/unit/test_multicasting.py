@@ -13,7 +13,7 @@ from yomawari.adapters.ssm_fake import TokensFake
 from yomawari.domain.gate import Closed, Gate
 from yomawari.domain.outcomes import ChannelRefused, RateLimited, Unknown
 from yomawari.domain.sends import BadMessage, BadRecipients, QuotaReached, SendAnswer
-from yomawari.usecases.checking import Deferred, Refused
+from yomawari.usecases.channel_access import Deferred, Refused
 from yomawari.usecases.ports import Unavailable
 
 CHANNEL = f"{TENANT}#multicast"
@@ -140,13 +140,58 @@ def test_the_monthly_limit_stops_the_channel_for_every_worker() -> None:
     told = world.multicast(users(2_000))
     assert len(told.accepted) == 1_000
     assert len(told.unsent) == 1_000
-    assert told.stopped == QuotaReached()
+    assert told.stopped == Refused("quota_reached")
     assert world.gate.gates[CHANNEL].closed_reason == "quota_reached"
     calls = world.line.calls.total()
     assert calls <= 4
     later = world.multicast(users(10), "another")
-    assert (later.unsent, later.stopped) == (list(range(1, 11)), QuotaReached())
+    assert (later.unsent, later.stopped) == (list(range(1, 11)), Refused("quota_reached"))
     assert world.line.calls.total() == calls
+
+
+@pytest.mark.parametrize("left", [None, 10])
+def test_a_quota_that_is_only_reserved_closes_nothing(left: int | None) -> None:
+    """Another delivery is under way, for which LINE keeps what is left."""
+    world = World(first_calls(1, QuotaReached()))
+    world.line.quota = left
+    told = world.multicast(users(10))
+    assert (told.unsent, told.stopped) == (list(range(1, 11)), Deferred(300, "the month's quota is reserved"))
+    assert not world.gate.gates[CHANNEL].closed_reason
+    assert world.multicast(users(10)).accepted == list(range(1, 11))
+
+
+@pytest.mark.parametrize(
+    ("away", "reason"), [("quota", "the month's quota is unknown"), ("gate", "the gate is unavailable")]
+)
+def test_a_channel_is_not_given_up_while_nobody_can_say_or_hear_so(away: str, reason: str) -> None:
+    world = World(first_calls(1, QuotaReached()))
+    world.line.quota = 3
+
+    async def quota_left(_token: str) -> int | None:
+        if away == "quota":
+            raise Unavailable("LINE")
+        world.gate.is_down = True
+        return 3
+
+    world.line.quota_left = quota_left  # type: ignore[assignment,method-assign]
+    stopped = world.multicast(users(10)).stopped
+    assert isinstance(stopped, Deferred)
+    assert stopped.reason == reason
+
+
+def test_a_channel_with_a_lower_rate_is_sent_to_at_that_rate() -> None:
+    world = World(rate_per_s=20)
+    world.multicast(users(500 * 60))
+    arrivals = world.line.arrivals
+    assert max(sum(start <= one < start + 1_000_000 for one in arrivals) for start in arrivals) <= 21
+    assert (arrivals[-1] - arrivals[0]) / 1e6 > 2.9
+
+
+def test_a_channels_rate_never_lifts_the_endpoints() -> None:
+    world = World(rate_per_s=2_000)
+    world.multicast(users(500 * 400))
+    arrivals = world.line.arrivals
+    assert max(sum(start <= one < start + 1_000_000 for one in arrivals) for start in arrivals) <= 200
 
 
 def test_a_message_that_line_does_not_take_is_not_bisected() -> None:

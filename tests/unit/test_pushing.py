@@ -11,7 +11,7 @@ from tests.support.sends import TENANT, World, everyone, line_user_id, users
 from yomawari.adapters.line_messages_fake import Lost
 from yomawari.domain.outcomes import ChannelRefused, RateLimited, Unknown
 from yomawari.domain.sends import QuotaReached, SendAnswer
-from yomawari.usecases.checking import Deferred
+from yomawari.usecases.channel_access import Deferred, Refused
 
 CHANNEL = f"{TENANT}#push"
 
@@ -72,7 +72,7 @@ def test_the_monthly_limit_half_way_through() -> None:
     world = World()
     world.line.quota = 500
     told = world.push(messages(1_000))
-    assert (len(told.accepted), len(told.unsent), told.stopped) == (500, 500, QuotaReached())
+    assert (len(told.accepted), len(told.unsent), told.stopped) == (500, 500, Refused("quota_reached"))
     assert world.gate.gates[CHANNEL].closed_reason == "quota_reached"
 
 
@@ -89,7 +89,7 @@ def test_of_many_chunks_of_a_channel_a_worker_keeps_a_few() -> None:
 
     async def batch() -> list[Any]:
         deadline_us = world.now_us + 60_000_000
-        sends = (use.push_all(TENANT, messages(100), ("day", k), deadline_us) for k in range(5))
+        sends = (use.push_all(TENANT, None, messages(100), ("day", k), deadline_us) for k in range(5))
         return await asyncio.gather(*sends)
 
     told = world.visit(batch())

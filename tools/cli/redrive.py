@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from tools.cli.target import Target
 from yomawari.messages import CheckResults, FriendCheckChunk, Malformed, read
-from yomawari.usecases.check_friends import REFUSALS
+from yomawari.usecases.channel_access import REFUSALS
 
 _HOLD_S: Final = 300
 """Nobody else sees a message while it is being looked at; what is left is shown again at once at the end."""

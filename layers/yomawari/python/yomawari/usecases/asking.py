@@ -38,7 +38,18 @@ class Asking:
     Ids that cannot be LINE ids are settled as invalid at once and never asked.
     """
 
-    def __init__(self, seekers: Iterable[Seeker], *, window: int, clock: Clock, random: Callable[[], float]) -> None:
+    stopped: Final = None
+    """No answer makes all others pointless; an outage ends the asking, and is what is unknown about those left."""
+
+    def __init__(
+        self,
+        seekers: Iterable[Seeker],
+        profiles: Profiles,
+        *,
+        window: int,
+        clock: Clock,
+        random: Callable[[], float],
+    ) -> None:
         self.pending: deque[Seeker] = deque()
         self.friend: list[int] = []
         self.not_friend: list[int] = []
@@ -50,6 +61,7 @@ class Asking:
         self.calls = 0
         self.retries = 0
         self.rate_limited = 0
+        self._profiles = profiles
         self._window = window
         self._clock = clock
         self._random = random
@@ -65,12 +77,9 @@ class Asking:
                 self.invalid.append(seeker[0])
 
     def is_unfinished(self) -> bool:
-        """Whether anyone is still to be asked or to be heard."""
-        return bool(self.pending or self._waiting or self._in_flight)
-
-    def is_outage(self) -> bool:
-        """Whether LINE has stopped answering."""
-        return self._unanswered_in_a_row >= OUTAGE_AFTER
+        """Whether anyone is still to be asked or to be heard, and LINE has not stopped answering."""
+        is_outage = self._unanswered_in_a_row >= OUTAGE_AFTER
+        return not is_outage and bool(self.pending or self._waiting or self._in_flight)
 
     def room(self) -> int:
         """How many calls could be started now."""
@@ -86,12 +95,12 @@ class Asking:
         while self._waiting and self._waiting[0][0] <= now_us:
             self.pending.append(heapq.heappop(self._waiting)[1])
 
-    def start(self, calls: int, profiles: Profiles, token: str) -> None:
+    def start(self, calls: int, token: str) -> None:
         """Ask about the next ones in line."""
         for _ in range(calls):
             seeker = self.pending.popleft()
             self._in_flight += 1
-            profiles.ask(token, seeker[1], partial(self._answered, seeker))
+            self._profiles.ask(token, seeker[1], partial(self._answered, seeker))
         self.calls += calls
 
     async def changed(self, deadline_us: int) -> None:

@@ -1,31 +1,16 @@
 """Ask LINE about the job seekers of one chunk, at the channel's pace, and hand the answers on."""
 
-import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Final
 
 from yomawari.domain.backoff import redelivery_delay_s
-from yomawari.domain.gate import SECOND_US, Ahead, Closed
+from yomawari.domain.gate import SECOND_US
 from yomawari.messages import CheckResults, FriendCheckChunk
 from yomawari.usecases.asking import Asking
-from yomawari.usecases.checking import Checked, CheckSettings, Deferred, Refused, Unanswered
-from yomawari.usecases.pacing import Pacer, Pacing
-from yomawari.usecases.ports import AsyncOutbox, Clock, GateUnavailable, Outgoing, Profiles, RateGate, Tokens
-from yomawari.usecases.turns import Turns
-
-REFUSED_FOR_US: Final = 12 * 3600 * SECOND_US
-"""A channel that LINE refuses stays closed for the rest of the night; the next night asks anew."""
-
-REFUSALS: Final = frozenset({"unauthorized", "forbidden"})
-MAX_DELAY_S: Final = 900
-WAKE_SPREAD_US: Final = 50_000
-"""Workers that wait for the same channel wake this far apart, so that they do not all ask the gate at once."""
-
-ENOUGH_DELAY_S: Final = 4
-BOOKED_TIMES: Final = 3
-BOOKED_DELAY_S: Final = 10
-"""A channel found booked to its horizon so often has workers enough: this one gives its chunk back for a while."""
+from yomawari.usecases.channel_access import ChannelAccess, Refused, Stopped
+from yomawari.usecases.checking import Checked, CheckSettings, Unanswered
+from yomawari.usecases.pacing import Pacing
+from yomawari.usecases.ports import AsyncOutbox, Clock, Outgoing, Profiles, RateGate, Tokens
 
 
 class CheckFriends:
@@ -54,18 +39,16 @@ class CheckFriends:
         settings: CheckSettings | None = None,
         pacing: Pacing | None = None,
     ) -> None:
-        self._gate = gate
         self._profiles = profiles
-        self._tokens = tokens
         self._checks = checks
         self._dead_letters = dead_letters
         self._writes = writes
         self._clock = clock
         self._random = random
         self._settings = settings or CheckSettings()
-        self._pacing = pacing or Pacing()
-        self._pacers: dict[tuple[str, int], Pacer] = {}
-        self._turns = Turns(self._settings.channels_at_once, self._settings.chunks_per_channel)
+        self._channels = ChannelAccess(
+            "profile", self._settings, gate=gate, tokens=tokens, clock=clock, random=random, pacing=pacing or Pacing()
+        )
 
     async def __call__(self, chunk: FriendCheckChunk, deadline_us: int) -> Checked:
         """Ask about every job seeker of the chunk until `deadline_us`, and send on what was learnt.
@@ -77,99 +60,16 @@ class CheckFriends:
         Raises:
             Unavailable: what was learnt could not be sent; the chunk must be delivered again.
         """
-        channel = f"{chunk.tenant_id}#profile"
-        pacer = self._pacer(channel, chunk.rate_per_s or self._settings.rate_per_s)
-        asking = Asking(chunk.seekers, window=self._settings.window, clock=self._clock, random=self._random)
+        asking = Asking(
+            chunk.seekers, self._profiles, window=self._settings.window, clock=self._clock, random=self._random
+        )
         started_us = self._clock()
-        try:
-            stopped = await self._in_turn(asking, chunk.tenant_id, channel, pacer, deadline_us)
-        except GateUnavailable:
-            stopped = Deferred(self._settings.gate_retry_s, "the gate is unavailable")
-        finally:
-            await asking.drained()
-            await pacer.rest()
+        stopped, thrown_away = await self._channels.serve(asking, chunk.tenant_id, chunk.rate_per_s, deadline_us)
         unanswered = self._place(chunk.attempt, asking, stopped)
         await self._hand_on(chunk, asking, unanswered, started_us)
-        return _checked(asking, unanswered, pacer.thrown_away())
+        return _checked(asking, unanswered, thrown_away)
 
-    async def _in_turn(
-        self, asking: Asking, tenant_id: int, channel: str, pacer: Pacer, deadline_us: int
-    ) -> Deferred | Refused | None:
-        if self._turns.has_enough(channel):
-            # About the time that those who are here need, spread so that they do not all come back at once.
-            return Deferred(1 + int(ENOUGH_DELAY_S * self._random()), "enough chunks of this channel are here")
-        async with self._turns.turn(channel):
-            with pacer.serving(asking.pending):
-                return await self._ask(asking, tenant_id, channel, pacer, deadline_us)
-
-    def _pacer(self, channel: str, rate_per_s: int) -> Pacer:
-        key = (channel, rate_per_s)
-        if key not in self._pacers:
-            self._pacers[key] = Pacer(self._gate, channel, rate_per_s, self._pacing, self._clock)
-        return self._pacers[key]
-
-    async def _ask(
-        self, asking: Asking, tenant_id: int, channel: str, pacer: Pacer, deadline_us: int
-    ) -> Deferred | Refused | None:
-        """Ask until everyone has answered, or until something stops it."""
-        token = await self._tokens.token(tenant_id)
-        refusals = 0
-        while asking.is_unfinished() and not asking.is_outage():
-            if token is None:
-                return Refused(asking.refused or "no token")
-            if self._clock() >= deadline_us:
-                return Deferred(0, "out of time")
-            if asking.refused is not None:
-                token = await self._new_token(asking, tenant_id, channel, pacer, token)
-                continue
-            if asking.is_limited:
-                asking.is_limited = False
-                pacer.refuse(await self._gate.penalize(channel, self._clock()))
-            asking.wake()
-            room = asking.room()
-            if not room:
-                await asking.changed(deadline_us)
-            elif isinstance(granted := await pacer.take(room), int):
-                asking.start(granted, self._profiles, token)
-                refusals = 0
-            elif (stopped := await self._wait(granted, refusals := refusals + 1)) is not None:
-                return stopped
-            else:
-                asking.is_limited = False  # what came in while the channel was closed was sent before
-        return None
-
-    async def _wait(self, refusal: Ahead | Closed, times: int) -> Deferred | Refused | None:
-        """Wait for the channel if that is soon; otherwise the chunk goes back to the queue, or fails."""
-        if isinstance(refusal, Closed) and refusal.reason in REFUSALS:
-            return Refused(refusal.reason)
-        wait_us = refusal.until_us - self._clock()
-        reason = refusal.reason if isinstance(refusal, Closed) else "the channel is booked"
-        if wait_us > self._settings.patience_us:
-            return Deferred(min(MAX_DELAY_S, -(-wait_us // SECOND_US)), reason)
-        if isinstance(refusal, Ahead) and times >= BOOKED_TIMES:
-            return Deferred(BOOKED_DELAY_S, reason)
-        # Others have booked the channel up to its horizon, so nothing is lost by coming back within that time.
-        spread_us = self._pacing.horizon_us if isinstance(refusal, Ahead) else WAKE_SPREAD_US
-        await asyncio.sleep((max(0, wait_us) + spread_us * self._random()) / SECOND_US)
-        return None
-
-    async def _new_token(
-        self, asking: Asking, tenant_id: int, channel: str, pacer: Pacer, refused_token: str
-    ) -> str | None:
-        """After a 401 or 403: a token that was renewed meanwhile, or None once the channel has been closed."""
-        await asking.drained()
-        reason = asking.refused or ""
-        self._tokens.forget(tenant_id)
-        token = await self._tokens.token(tenant_id)
-        if token is not None and token != refused_token:
-            asking.refused = None
-            return token
-        closed = Closed(self._clock() + REFUSED_FOR_US, reason)
-        pacer.refuse(closed)
-        await self._gate.close(channel, closed)
-        return None
-
-    def _place(self, attempt: int, asking: Asking, stopped: Deferred | Refused | None) -> Unanswered:
+    def _place(self, attempt: int, asking: Asking, stopped: Stopped | None) -> Unanswered:
         """Decide for everyone without an answer: fail, ask again after a growing delay, or just defer."""
         left, unknown = asking.left(), asking.unknown
         if isinstance(stopped, Refused):

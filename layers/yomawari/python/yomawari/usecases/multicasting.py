@@ -40,11 +40,24 @@ class Multicasting:
     ) -> None:
         self._messages = messages
         self._send = Sender(
-            self._deliver, gate=gate, tokens=tokens, clock=clock, random=random, settings=settings, pacing=PACING
+            self._deliver,
+            messages.quota_left,
+            gate=gate,
+            tokens=tokens,
+            clock=clock,
+            random=random,
+            settings=settings,
+            pacing=PACING,
         )
 
-    async def send(
-        self, tenant_id: int, recipients: Sequence[tuple[int, str]], text: str, key_parts: KeyParts, deadline_us: int
+    async def send(  # noqa: PLR0913, PLR0917 - whom, what and how
+        self,
+        tenant_id: int,
+        rate_per_s: int | None,
+        recipients: Sequence[tuple[int, str]],
+        text: str,
+        key_parts: KeyParts,
+        deadline_us: int,
     ) -> Told:
         """Tell these users of a tenant (user id, LINE user id) one text, until `deadline_us`.
 
@@ -65,7 +78,7 @@ class Multicasting:
         told = [Recipient(one, tuple(sorted(users[one]))) for one in sorted(users)]
         parts = (*key_parts, MULTICAST.endpoint, tenant_id)
         parcels = [Parcel(tuple(run), text, parts) for run in split_recipients(told)]
-        return await self._send(tenant_id, parcels, sorted(rejected), deadline_us)
+        return await self._send(tenant_id, rate_per_s, parcels, sorted(rejected), deadline_us)
 
     async def _deliver(self, token: str, parcel: Parcel) -> SendAnswer:
         return await self._messages.multicast(token, parcel.line_user_ids, parcel.text, parcel.retry_key)

@@ -1,15 +1,14 @@
 """What is handed to LINE in one request, how an endpoint is used, and what becomes of the users of one send."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from uuid import UUID
 
-from yomawari.domain.sends import QuotaReached, retry_key
-from yomawari.usecases.checking import Deferred, Refused
+from yomawari.domain.sends import SendAnswer, retry_key
+from yomawari.usecases.channel_access import ChannelUse, Stopped
 
 KeyParts = tuple[str | int, ...]
 """What is sent, but for the recipients; see domain/sends.retry_key."""
-
-Stopped = Deferred | Refused | QuotaReached
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,35 +38,28 @@ class Parcel:
         return retry_key(*self.key_parts, self.line_user_ids)
 
 
-@dataclass(frozen=True, slots=True)
-class SendSettings:
-    """How an endpoint is used.
+Deliver = Callable[[str, Parcel], Awaitable[SendAnswer]]
+"""Hands a parcel to LINE with a channel's token."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendSettings(ChannelUse):
+    """How a sending endpoint is used.
 
     Attributes:
         endpoint: its name in the gate's channel key.
-        rate_per_s: calls a second on a channel.
-        window: calls in flight per send at most.
-        channels_at_once, chunks_per_channel: see usecases/turns.py.
-        tries: calls of one parcel that LINE does not answer, before it is given up for now.
-        retry_base_us, retry_cap_us: the waits between them (domain/backoff.py).
         outage_after: so many calls in a row without an answer are an outage.
         outage_delay_s: the delay of what an outage keeps from being sent.
-        patience_us: how long a worker waits for a channel.
-        gate_retry_s: the delay of a send whose gate could not be asked.
+        tries: calls of one parcel that LINE does not answer, before it is given up for now.
+        retry_base_us, retry_cap_us: the waits between them (domain/backoff.py).
     """
 
     endpoint: str
-    rate_per_s: int
-    window: int
-    channels_at_once: int
-    chunks_per_channel: int
     outage_after: int
+    outage_delay_s: int = 60
     tries: int = 4
     retry_base_us: int = 400_000
     retry_cap_us: int = 3_000_000
-    outage_delay_s: int = 60
-    patience_us: int = 5_000_000
-    gate_retry_s: int = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +71,7 @@ class Told:
         rejected: LINE does not know their id, or it is no LINE user id.
         unsent: LINE certainly has nothing for them from this send.
         unanswered: LINE may or may not have it: to be repeated with the same keys, within 24 hours.
-        stopped: why there are unsent ones; None when nobody was kept back.
+        stopped: why there are unsent ones; None when nobody was kept back. Refused("quota_reached") is the month's end.
         reason: why there are unanswered ones.
         calls, retries, repeated, rate_limited: calls to LINE; those after an unanswered one; 409s; 429s of the rate.
         permits_thrown_away: permits that came too late.

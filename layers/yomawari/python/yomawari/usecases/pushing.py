@@ -36,11 +36,23 @@ class Pushing:
     ) -> None:
         self._messages = messages
         self._send = Sender(
-            self._deliver, gate=gate, tokens=tokens, clock=clock, random=random, settings=settings, pacing=Pacing()
+            self._deliver,
+            messages.quota_left,
+            gate=gate,
+            tokens=tokens,
+            clock=clock,
+            random=random,
+            settings=settings,
+            pacing=Pacing(),
         )
 
     async def push_all(
-        self, tenant_id: int, messages: Sequence[tuple[int, str, str]], key_parts: KeyParts, deadline_us: int
+        self,
+        tenant_id: int,
+        rate_per_s: int | None,
+        messages: Sequence[tuple[int, str, str]],
+        key_parts: KeyParts,
+        deadline_us: int,
     ) -> Told:
         """Tell users of a tenant (user id, LINE user id, text) each their text, until `deadline_us`.
 
@@ -60,7 +72,7 @@ class Pushing:
             for user_id, (line_user_id, text) in first.items()
             if is_line_user_id(line_user_id)
         ]
-        return await self._send(tenant_id, parcels, rejected, deadline_us)
+        return await self._send(tenant_id, rate_per_s, parcels, rejected, deadline_us)
 
     async def _deliver(self, token: str, parcel: Parcel) -> SendAnswer:
         (line_user_id,) = parcel.line_user_ids

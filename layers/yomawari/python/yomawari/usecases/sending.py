@@ -6,7 +6,7 @@ Push and multicast differ in how many recipients a parcel has; everything else i
 import asyncio
 import heapq
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING
@@ -23,8 +23,8 @@ from yomawari.domain.sends import (
     SendAnswer,
     bisect,
 )
-from yomawari.usecases.checking import Deferred, Refused
-from yomawari.usecases.parcels import Parcel, SendSettings, Stopped, Told
+from yomawari.usecases.channel_access import QUOTA_REACHED, Deferred, Refused, Stopped
+from yomawari.usecases.parcels import Deliver, Parcel, SendSettings, Told
 from yomawari.usecases.ports import Clock
 
 if TYPE_CHECKING:
@@ -32,15 +32,27 @@ if TYPE_CHECKING:
 
 
 class Sending:
-    """One send's parcels, each in one place: pending, waiting for a retry, in flight, or answered."""
+    """One send's parcels, each in one place: pending, waiting for a retry, in flight, or answered.
+
+    Attributes:
+        over_quota: recipients of a parcel that LINE refused for the month's quota; None while it refused none.
+    """
 
     def __init__(
-        self, parcels: Iterable[Parcel], *, settings: SendSettings, clock: Clock, random: Callable[[], float]
+        self,
+        parcels: Iterable[Parcel],
+        deliver: Deliver,
+        *,
+        settings: SendSettings,
+        clock: Clock,
+        random: Callable[[], float],
     ) -> None:
         self.pending = deque(parcels)
         self.stopped: Stopped | None = None
         self.refused: str | None = None
         self.is_limited = False
+        self.over_quota: int | None = None
+        self._deliver = deliver
         self._settings = settings
         self._clock = clock
         self._random = random
@@ -71,10 +83,10 @@ class Sending:
         while self._waiting and self._waiting[0][0] <= now_us:
             self.pending.append(heapq.heappop(self._waiting)[2])
 
-    def start(self, calls: int, deliver: Callable[[Parcel], Awaitable[SendAnswer]]) -> None:
+    def start(self, calls: int, token: str) -> None:
         """Send the next parcels in line."""
         for _ in range(calls):
-            task = asyncio.create_task(self._send(self.pending.popleft(), deliver))
+            task = asyncio.create_task(self._send(self.pending.popleft(), token))
             self._in_flight.add(task)
             task.add_done_callback(self._heard)
         self._calls += calls
@@ -114,8 +126,8 @@ class Sending:
             permits_thrown_away=permits_thrown_away,
         )
 
-    async def _send(self, parcel: Parcel, deliver: Callable[[Parcel], Awaitable[SendAnswer]]) -> None:
-        answer = await deliver(parcel)
+    async def _send(self, parcel: Parcel, token: str) -> None:
+        answer = await self._deliver(token, parcel)
         if not isinstance(answer, Unknown):
             self._unanswered_in_a_row = 0
         self._answered(parcel, answer)
@@ -146,7 +158,8 @@ class Sending:
                 self.refused = reason
                 self.pending.append(parcel)
             case QuotaReached():
-                self.stopped = answer
+                self.stopped = Refused(QUOTA_REACHED)
+                self.over_quota = len(parcel.recipients)
                 self.pending.append(parcel)
             case BadMessage(reason):
                 self.stopped = Refused(f"bad message: {reason}")
