@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.motivations import (
     DAY,
+    KINDS,
     MIDNIGHT,
     MemoryMotivations,
     Motivations,
@@ -15,10 +16,20 @@ from tests.support.motivations import (
     hour,
     line_id,
 )
+from yomawari.domain.days import DayReport, SummaryReport
 from yomawari.domain.deliveries import Claim
-from yomawari.domain.motivations import Audience, Change, ChangeKind, ChangerGone, NoSuchHistory, Recipient
+from yomawari.domain.motivations import (
+    Audience,
+    Change,
+    ChangeKind,
+    ChangerGone,
+    NoSuchHistory,
+    Notification,
+    Recipient,
+    TakenUp,
+)
 from yomawari.domain.summaries import MAX_CHANGES, Summary
-from yomawari.usecases.motivation_ports import DeliveryCounts, Recorded
+from yomawari.usecases.motivation_ports import Recorded
 from yomawari.usecases.ports import Refused
 
 CHANGER = 9
@@ -210,6 +221,59 @@ class TestSummaries:
         assert self.summary(stores) == []
 
 
+class TestNotifications:
+    def test_the_audience_is_fixed_once(self, stores: Motivations, people: People) -> None:
+        for user_id in (1, 2, 3):
+            people.person(user_id, 2 if user_id == 3 else 1, connected_to=CHANGER)
+        taken_up = stores.notifications.take_up("job_change", 70, CHANGER, hour(9))
+        assert isinstance(taken_up, TakenUp)
+        assert (taken_up.change.name, taken_up.change.motivation) == (f"person {CHANGER}", "active")
+        assert taken_up.fixed_at == hour(9)
+        assert taken_up.untold == (
+            Notification(1, "ja", ((1, line_id(1_001)), (2, line_id(1_002)))),
+            Notification(2, "en", ((3, line_id(2_003)),), 50),
+        )
+        people.person(4, 1, connected_to=CHANGER)
+        stores.block(1_001)
+        stores.opt_out(3)
+        assert stores.notifications.take_up("job_change", 70, CHANGER, hour(30)) == taken_up
+
+    def test_what_is_told_is_told(self, stores: Motivations, people: People) -> None:
+        for user_id in (1, 2):
+            people.person(user_id, user_id, connected_to=CHANGER)
+        for kind in KINDS:
+            stores.notifications.take_up(kind, 70, CHANGER, hour(9))
+        stores.notifications.told("job_change", 70, 1, hour(9))
+        stores.notifications.told("job_change", 70, 1, hour(10))
+        untold = {kind: self.untold(stores, kind) for kind in KINDS}
+        assert untold == {"job_change": [2], "side_job": [1, 2]}
+
+    def test_nobody_to_tell_stays_nobody(self, stores: Motivations, people: People) -> None:
+        assert self.untold(stores, "job_change") == []
+        people.person(1, 1, connected_to=CHANGER)
+        assert self.untold(stores, "job_change") == []
+
+    def test_a_change_that_is_not_there_fixes_nothing(self, stores: Motivations, people: People) -> None:
+        people.person(1, 1, connected_to=CHANGER)
+        for history_id, user_id in ((71, CHANGER), (70, 1)):
+            assert stores.notifications.take_up("job_change", history_id, user_id, hour(9)) == NoSuchHistory()
+        stores.add_history("job_change", 71, CHANGER, "open", hour(9))
+        assert self.untold(stores, "job_change", 71) == [1]
+
+    def test_once_the_changer_is_gone_nobody_else_is_told(self, stores: Motivations, people: People) -> None:
+        people.person(1, 1, connected_to=CHANGER)
+        assert self.untold(stores, "job_change") == [1]
+        stores.delete(CHANGER)
+        for kind in KINDS:
+            assert stores.notifications.take_up(kind, 70, CHANGER, hour(9)) == ChangerGone()
+
+    @staticmethod
+    def untold(stores: Motivations, kind: ChangeKind, history_id: int = 70) -> list[int]:
+        taken_up = stores.notifications.take_up(kind, history_id, CHANGER, hour(9))
+        assert isinstance(taken_up, TakenUp)
+        return [one.tenant_id for one in taken_up.untold]
+
+
 class TestDeliveries:
     def test_a_claim_is_the_first_ones(self, stores: Motivations) -> None:
         assert stores.deliveries.claim(DAY, 1, [3, 1, 1], hour(32)) == {
@@ -220,28 +284,64 @@ class TestDeliveries:
             1: Claim(1, "claimed", hour(32)),
             2: Claim(2, "claimed", hour(33)),
         }
-        assert stores.deliveries.counts(DAY) == DeliveryCounts(claimed=3, sent=0)
 
     def test_each_is_marked_once_by_its_own_channel(self, stores: Motivations) -> None:
         stores.deliveries.claim(DAY, 1, [1, 2], hour(32))
         stores.deliveries.claim(DAY, 2, [3], hour(32))
-        assert stores.deliveries.mark_sent(DAY, 1, [1, 3, 4], hour(33)) == 1
-        assert stores.deliveries.mark_sent(DAY, 1, [1, 2], hour(34)) == 1
+        assert stores.deliveries.mark(DAY, 1, [1, 3, 4], "sent", hour(33)) == 1
+        assert stores.deliveries.mark(DAY, 1, [1, 2], "rejected", hour(34)) == 1
+        assert stores.deliveries.mark(DAY, 1, [1, 2], "sent", hour(34)) == 0
         assert stores.claims() == {
             (DAY, 1): Claim(1, "sent", hour(32)),
-            (DAY, 2): Claim(1, "sent", hour(32)),
+            (DAY, 2): Claim(1, "rejected", hour(32)),
             (DAY, 3): Claim(2, "claimed", hour(32)),
         }
-        assert stores.deliveries.counts(DAY) == DeliveryCounts(claimed=1, sent=2)
 
     def test_days_know_nothing_of_each_other(self, stores: Motivations) -> None:
         tomorrow = DAY + timedelta(days=1)
         stores.deliveries.claim(DAY, 1, [1], hour(32))
-        stores.deliveries.mark_sent(tomorrow, 1, [1], hour(56))
+        stores.deliveries.mark(tomorrow, 1, [1], "sent", hour(56))
         assert stores.deliveries.claim(tomorrow, 1, [1], hour(57)) == {1: Claim(1, "claimed", hour(57))}
-        assert stores.deliveries.counts(DAY) == DeliveryCounts(claimed=1, sent=0)
+        assert stores.claims()[DAY, 1] == Claim(1, "claimed", hour(32))
 
     def test_nobody(self, stores: Motivations) -> None:
         assert stores.deliveries.claim(DAY, 1, [], hour(32)) == {}
-        assert stores.deliveries.mark_sent(DAY, 1, [], hour(32)) == 0
-        assert stores.deliveries.counts(DAY) == DeliveryCounts(claimed=0, sent=0)
+        assert stores.deliveries.mark(DAY, 1, [], "sent", hour(32)) == 0
+        assert stores.claims() == {}
+
+
+class TestDays:
+    def test_a_day_as_it_goes_on(self, stores: Motivations, people: People) -> None:
+        for user_id in (1, 2, 3):
+            people.person(user_id, 2 if user_id == 3 else 1, connected_to=CHANGER)
+        for kind in KINDS:
+            stores.notifications.take_up(kind, 70, CHANGER, hour(9))
+            stores.notifications.told(kind, 70, 1, hour(9))
+        stores.notifications.told("side_job", 70, 2, hour(9))
+        stores.targets.record("job_change", 70, [1, 2], hour(9))
+        stores.targets.record("side_job", 70, [1, 2, 3], hour(9))
+        report = stores.days.report(DAY)
+        assert (report.changes, report.untold, report.recorded) == (2, {2: 1}, 5)
+        assert report.summary == SummaryReport()
+        assert not report.summary.is_done
+
+    def test_a_summary_as_it_goes_on(self, stores: Motivations) -> None:
+        stores.summaries.dispatched(DAY, 9, 2, hour(32))
+        stores.summaries.dispatched(DAY, 4, 2, hour(33))
+        stores.deliveries.claim(DAY, 1, [1, 2, 3], hour(33))
+        stores.deliveries.claim(DAY, 2, [4], hour(33))
+        stores.deliveries.mark(DAY, 1, [1, 2], "sent", hour(33))
+        stores.deliveries.mark(DAY, 1, [3], "rejected", hour(33))
+        summary = stores.days.report(DAY).summary
+        assert summary == SummaryReport(dispatched_at=hour(33), recipients=4, sent=2, rejected=1, claimed={2: 1})
+        assert not summary.is_done
+        stores.deliveries.mark(DAY, 2, [4], "sent", hour(33))
+        assert stores.days.report(DAY).summary.is_done
+
+    def test_other_days_are_other_days(self, stores: Motivations, people: People) -> None:
+        people.person(1, 1, connected_to=CHANGER)
+        for kind, hours in zip(KINDS, (-0.1, 24), strict=True):
+            stores.notifications.take_up(kind, 70, CHANGER, hour(hours))
+            stores.targets.record(kind, 70, [1], hour(hours))
+        stores.summaries.dispatched(DAY + timedelta(days=1), 9, 2, hour(32))
+        assert stores.days.report(DAY) == DayReport(day=DAY)

@@ -10,9 +10,10 @@ from pymysql.cursors import DictCursor
 from tests.support.motivations import DAY, KINDS, MIDNIGHT, TARGETS, hour
 from tools.bench.database import fill
 from tools.seed.motivations import MotivationSizes, fill_motivations
+from yomawari.adapters.mysql import days, notifications
 from yomawari.adapters.mysql.audience import AUDIENCE
 from yomawari.adapters.mysql.connection import Database, Ids, connect, utc
-from yomawari.adapters.mysql.deliveries import CLAIMS, SENT
+from yomawari.adapters.mysql.deliveries import CLAIMS, SETTLED
 from yomawari.adapters.mysql.summaries import CHANGES, CHANNELS_OF, TOLD
 
 SIZES = MotivationSizes(users=2_000, connections_per_user=20, recruiters=400, changes_per_kind=100)
@@ -26,6 +27,17 @@ FROM users u JOIN user_{kind}_motivation_histories h ON h.id %% 3 = %s AND u.id 
 _CLAIM = """
 INSERT INTO summary_deliveries (day, user_id, tenant_id, first_attempt_at) SELECT %s, id, 1, %s FROM users
 """
+
+_FIX = """
+INSERT INTO motivation_audiences (kind, history_id, fixed_at)
+SELECT '{kind}', id, %s - INTERVAL id HOUR FROM user_{kind}_motivation_histories
+"""
+_NOTIFY = """
+INSERT INTO motivation_notifications (kind, history_id, tenant_id, recipients, told_at)
+SELECT '{kind}', h.id, t.id, '[]', IF(h.id % 9, changed_at, NULL)
+FROM user_{kind}_motivation_histories h JOIN tenants t
+"""
+_ANALYZED = "summary_deliveries, motivation_audiences, motivation_notifications, tenants, line_channels"
 
 Explain = Callable[[str, dict[str, object]], list[dict[str, Any]]]
 
@@ -41,8 +53,11 @@ def explain(database: Database) -> Iterator[Explain]:
                 told_at = utc(hour(12) + timedelta(days=day))
                 cursor.execute(_TELL.format(kind=kind, table=TARGETS[kind]), (told_at, day + 1))
             cursor.execute(f"ANALYZE TABLE {TARGETS[kind]}")
+        for kind in KINDS:
+            cursor.execute(_FIX.format(kind=kind), (utc(MIDNIGHT),))
+            cursor.execute(_NOTIFY.format(kind=kind))
         cursor.execute(_CLAIM, (DAY, utc(MIDNIGHT)))
-        cursor.execute("ANALYZE TABLE summary_deliveries, tenants, line_channels")
+        cursor.execute(f"ANALYZE TABLE {_ANALYZED}")
         connection.commit()
 
         def plan(sql: str, args: dict[str, object]) -> list[dict[str, Any]]:
@@ -83,8 +98,20 @@ def test_the_summarys_look_ups_scan_no_table(explain: Explain) -> None:
         assert_nothing_is_scanned(explain(CHANGES.format(kind=kind), {"ids": Ids(range(1, 6))}))
 
 
-@pytest.mark.parametrize("sql", [CLAIMS, SENT], ids=["claims", "sent"])
+def test_a_days_report_scans_no_table(explain: Explain) -> None:
+    args: dict[str, object] = {"day": DAY, "begins": utc(MIDNIGHT), "ends": utc(hour(24))}
+    for sql in (days.CHANGES, days.UNTOLD, days.RECORDED, days.DELIVERIES):
+        assert_nothing_is_scanned(explain(sql, args))
+
+
+def test_what_is_untold_is_found_by_its_key(explain: Explain) -> None:
+    steps = explain(notifications.UNTOLD % ("%(kind)s", "%(history)s"), {"kind": "job_change", "history": 7})
+    assert_nothing_is_scanned(steps)
+    assert {step["table"]: step["key"] for step in steps}["n"] == "PRIMARY"
+
+
+@pytest.mark.parametrize("sql", [CLAIMS, SETTLED], ids=["claims", "settled"])
 def test_deliveries_are_found_by_their_key(explain: Explain, sql: str) -> None:
-    args = {"day": DAY, "users": Ids(range(1, 301)), "tenant": 1, "now": utc(MIDNIGHT)}
+    args = {"day": DAY, "users": Ids(range(1, 301)), "tenant": 1, "state": "sent", "now": utc(MIDNIGHT)}
     (step,) = explain(sql, args)
     assert (step["type"], step["key"]) == ("range", "PRIMARY")

@@ -32,7 +32,7 @@ class Morning:
         stores.add_history("job_change", 70, CHANGER, "active", hour(8))
         stores.add_history("side_job", 70, CHANGER, "open", hour(8))
         self.record = RecordTargets(stores.targets, lambda: self.now)
-        self.dispatch = DispatchSummaries(stores.summaries, self.queue, 1_900)
+        self.dispatch = DispatchSummaries(stores.summaries, self.queue, lambda: self.now, 1_900)
 
     def chunks(self) -> list[SummaryChunk]:
         return [SummaryChunk.model_validate_json(message.body) for message in self.queue.sent]
@@ -54,7 +54,14 @@ def morning(request: pytest.FixtureRequest) -> Iterator[Morning]:
 
 def recorded(user_ids: list[int], **fields: Any) -> TargetsRecorded:
     """Told at nine, of the job change, unless it is said otherwise."""
-    content = {"change_kind": "job_change", "history_id": 70, "user_ids": user_ids, "told_at": hour(9), **fields}
+    content = {
+        "tenant_id": 1,
+        "change_kind": "job_change",
+        "history_id": 70,
+        "user_ids": user_ids,
+        "told_at": hour(9),
+        **fields,
+    }
     return TargetsRecorded.model_validate(content)
 
 

@@ -6,8 +6,10 @@ from typing import Any
 
 from yomawari.adapters.mysql.audience import MySqlAudienceStore
 from yomawari.adapters.mysql.connection import Database, Session, connect, from_utc, utc
+from yomawari.adapters.mysql.days import MySqlDayReportStore
 from yomawari.adapters.mysql.deliveries import MySqlDeliveryStore
 from yomawari.adapters.mysql.motivations_memory import EntryRow, HistoryRow, MotivationsInMemory, UserRow
+from yomawari.adapters.mysql.notifications import MySqlNotificationStore
 from yomawari.adapters.mysql.summaries import MySqlSummaryStore
 from yomawari.adapters.mysql.targets import MySqlTargetStore
 from yomawari.domain.deliveries import Claim
@@ -38,7 +40,8 @@ class MemoryMotivations:
 
     def __init__(self) -> None:
         self.tables = MotivationsInMemory()
-        self.audience = self.targets = self.summaries = self.deliveries = self.tables
+        self.audience = self.notifications = self.targets = self.tables
+        self.summaries = self.deliveries = self.days = self.tables
 
     def add_tenant(self, tenant_id: int, language: Language = "ja", rate_per_s: int | None = None) -> None:
         self.tables.tenants[tenant_id] = (language, rate_per_s)
@@ -87,6 +90,8 @@ class MySqlMotivations:
         self.targets = MySqlTargetStore(self.session)
         self.summaries = MySqlSummaryStore(self.session, database)
         self.deliveries = MySqlDeliveryStore(self.session)
+        self.notifications = MySqlNotificationStore(self.session)
+        self.days = MySqlDayReportStore(self.session)
 
     def add_tenant(self, tenant_id: int, language: Language = "ja", rate_per_s: int | None = None) -> None:
         self.run("INSERT INTO tenants (id, name, language) VALUES (%s, 'tenant', %s)", tenant_id, language)
@@ -144,7 +149,14 @@ class MySqlMotivations:
     def clear(self) -> None:
         """Empty every table."""
         kinds = [*TARGETS.values()] + [f"user_{kind}_motivation_histories" for kind in KINDS]
-        others = ("summary_deliveries", "scout_conditions", "user_connections", "users")
+        others = (
+            "motivation_audiences",
+            "summary_days",
+            "summary_deliveries",
+            "scout_conditions",
+            "user_connections",
+            "users",
+        )
         channels = ("line_accounts", "job_seekers", "line_channels", "tenants")
         for table in (*kinds, *others, *channels):
             self.run(f"DELETE FROM {table}")  # noqa: S608 - the names above

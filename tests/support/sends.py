@@ -57,12 +57,20 @@ class World:
         return self.now_us
 
     def multicast(self, recipients: list[tuple[int, str]], text: str = "hello", within_s: float = 60) -> Told:
-        use = Multicasting(gate=self.gate, messages=self.line, tokens=self.tokens, clock=self.clock, random=lambda: 0.5)
-        return self.visit(use.send(TENANT, self.rate_per_s, recipients, text, PARTS, self.now_us + int(within_s * 1e6)))
+        return self.visit(
+            self.multicasting().send(
+                TENANT, self.rate_per_s, recipients, text, PARTS, self.now_us + int(within_s * 1e6)
+            )
+        )
 
     def push(self, messages: list[tuple[int, str, str]], within_s: float = 60) -> Told:
         return self.visit(
             self.pushing().push_all(TENANT, self.rate_per_s, messages, PARTS, self.now_us + int(within_s * 1e6))
+        )
+
+    def multicasting(self) -> Multicasting:
+        return Multicasting(
+            gate=self.gate, messages=self.line, tokens=self.tokens, clock=self.clock, random=lambda: 0.5
         )
 
     def pushing(self) -> Pushing:

@@ -13,6 +13,8 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self._now_s = START_S
         super().__init__(_JumpingSelector(self))
+        # A timer that is due just now is to be found due: the usual nanosecond is lost in a float of this size.
+        self._clock_resolution = 1e-6
 
     def time(self) -> float:
         return self._now_s

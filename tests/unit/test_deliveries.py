@@ -13,6 +13,7 @@ from yomawari.domain.deliveries import KEY_LIFE, SAFETY, Claim, Decision, decide
 DAY = date(2026, 11, 20)
 CLAIMED = Claim(1, "claimed", hour(32))
 SENT = Claim(1, "sent", hour(32))
+REJECTED = Claim(1, "rejected", hour(32))
 
 
 @pytest.mark.parametrize(
@@ -24,9 +25,10 @@ SENT = Claim(1, "sent", hour(32))
         (CLAIMED, 1, timedelta(days=9), "expired"),
         (CLAIMED, 2, timedelta(), "elsewhere"),
         (CLAIMED, 2, timedelta(days=9), "elsewhere"),
-        (SENT, 1, timedelta(), "sent"),
-        (SENT, 2, timedelta(), "sent"),
-        (SENT, 1, timedelta(days=9), "sent"),
+        (SENT, 1, timedelta(), "settled"),
+        (SENT, 2, timedelta(), "settled"),
+        (SENT, 1, timedelta(days=9), "settled"),
+        (REJECTED, 1, timedelta(), "settled"),
     ],
 )
 def test_decisions(claim: Claim, tenant_id: int, age: timedelta, decision: Decision) -> None:
@@ -68,7 +70,7 @@ def deliver(
     for user_id in ours[: 1 if crash == "while sending" else None]:
         line.push(tenant_id, user_id, later)
     if crash == "never":
-        store.mark_sent(DAY, tenant_id, ours, later)
+        store.mark(DAY, tenant_id, ours, "sent", later)
 
 
 @settings(derandomize=True, max_examples=500)

@@ -132,6 +132,7 @@ def test_a_body_is_what_the_model_reads() -> None:
         "language": "en",
         "rate_per_s": 50,
         "chunk": 0,
+        "attempt": 1,
         "recipients": [
             {
                 "user_id": 1,

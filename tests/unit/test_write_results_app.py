@@ -23,7 +23,7 @@ from yomawari.messages import (
 )
 
 NOW = datetime(2026, 11, 20, 3, tzinfo=UTC)
-RECORDED = TargetsRecorded(change_kind="side_job", history_id=7, user_ids=[1, 2], told_at=NOW)
+RECORDED = TargetsRecorded(tenant_id=3, change_kind="side_job", history_id=7, user_ids=[1, 2], told_at=NOW)
 CHECKED = CheckResults(run_id=202611200200, tenant_id=1, observed_at=NOW, friend=[1])
 
 

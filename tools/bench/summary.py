@@ -173,7 +173,7 @@ def _bodies(audiences: list[Audience]) -> Iterator[str]:
         user_ids = [one.user_id for one in audience.recipients]
         change = audience.change
         message = TargetsRecorded(
-            change_kind=change.kind, history_id=change.history_id, user_ids=user_ids, told_at=NOON
+            tenant_id=1, change_kind=change.kind, history_id=change.history_id, user_ids=user_ids, told_at=NOON
         )
         yield message.model_dump_json()
 
@@ -268,7 +268,7 @@ def _dispatch(database: Database, queue_url: str) -> dict[str, float]:
     )
     session = Session(database)
     dispatch = DispatchSummaries(
-        MySqlSummaryStore(session, database), Queue(client, queue_url), CheckSettings().rate_per_s
+        MySqlSummaryStore(session, database), Queue(client, queue_url), lambda: NOON, CheckSettings().rate_per_s
     )
     began_s = time.perf_counter()
     dispatched = dispatch(DAY)

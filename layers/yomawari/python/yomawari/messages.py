@@ -38,16 +38,20 @@ class Message(BaseModel):
 
 
 class Scheduled(Message):
-    """What EventBridge Scheduler gives to dispatch_checks: the time for which it was scheduled, not when it came."""
+    """What EventBridge Scheduler gives to a dispatcher: the time for which it was scheduled, not when it came."""
 
     scheduled_time: str
 
 
 class StatusQuestion(Message):
-    """What report_status is asked: about one run or the latest, by an operator or (with a time) by its schedule."""
+    """What report_status is asked: about one run or the latest, by an operator or (with a time) by its schedule.
+
+    With a day it is asked about that day's notifications and their summary instead.
+    """
 
     run_id: RunId | Literal["latest"] = "latest"
     scheduled_time: str | None = None
+    day: date | None = None
 
 
 class FriendCheckChunk(Message):
@@ -88,20 +92,28 @@ class CheckResults(Message):
 
 
 class MotivationChanged(Message):
-    """On the event bus, by the application: somebody's motivation is another now. `kind` is which of the two."""
+    """On the event bus, by the application: somebody's motivation is another now. `kind` is which of the two.
+
+    The rest is set only on what notify_change itself puts back: the one channel through which the change is still to
+    be told, how often that was tried without an answer, and, in the dead-letter queue, why it was given up.
+    """
 
     version: Literal[1] = 1
     kind: ChangeKind
     history_id: _Id
     user_id: _Id
     occurred_at: AwareDatetime
+    tenant_id: TenantId | None = None
+    attempt: Annotated[int, Field(ge=1)] = 1
+    reason: str | None = None
 
 
 class TargetsRecorded(Message):
-    """Whom LINE accepted the message about one change for, at `told_at`; ids only, no LINE ids."""
+    """Whom LINE accepted the message about one change for, on a tenant's channel at `told_at`; no LINE ids."""
 
     version: Literal[1] = 1
     kind: Literal["targets_recorded"] = "targets_recorded"
+    tenant_id: TenantId
     change_kind: ChangeKind
     history_id: _Id
     user_ids: Annotated[list[_Id], Field(min_length=1, max_length=MAX_TARGETS)]
@@ -129,7 +141,8 @@ class SummaryChunk(Message):
     """Up to 500 people of one tenant's channel and what each was told about on `day` (a day of Asia/Tokyo).
 
     Sending is keyed by day, tenant and user, not by `chunk`: a second dispatch may cut the same people otherwise.
-    `reason` is set only on a chunk that was given up and lies in the dead-letter queue.
+    `attempt` counts how often LINE failed to answer for these people; `reason` is set only on a chunk that was given
+    up and lies in the dead-letter queue.
     """
 
     version: Literal[1] = 1
@@ -139,6 +152,7 @@ class SummaryChunk(Message):
     language: Language
     rate_per_s: Annotated[int, Field(ge=1, le=2_000)] | None = None
     chunk: Annotated[int, Field(ge=0)]
+    attempt: Annotated[int, Field(ge=1)] = 1
     recipients: Annotated[list[SummaryRecipient], Field(min_length=1, max_length=CHUNK_RECIPIENTS)]
     reason: str | None = None
 

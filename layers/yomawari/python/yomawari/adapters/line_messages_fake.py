@@ -30,6 +30,7 @@ class LineMessagesFake:
     """Takes messages as LINE does: all or nothing, a retry key once in its life, within the quota.
 
     Attributes:
+        trouble: what goes wrong with a call.
         texts: what each LINE user id was told, in order.
         calls: how often each retry key came in.
         recipients: of each call, in order.
@@ -39,7 +40,7 @@ class LineMessagesFake:
     """
 
     def __init__(self, trouble: Trouble = lambda _token, _key, _call: None, latency_s: float = 0.06) -> None:
-        self._trouble = trouble
+        self.trouble = trouble
         self._latency_s = latency_s
         self._accepted: set[UUID] = set()
         self.texts: defaultdict[str, list[str]] = defaultdict(list)
@@ -66,7 +67,7 @@ class LineMessagesFake:
     async def _send(self, token: str, to: tuple[str, ...], text: str, retry_key: UUID) -> SendAnswer:
         self.recipients.append(to)
         self.calls[retry_key] += 1
-        trouble = self._trouble(token, retry_key, self.calls.total())
+        trouble = self.trouble(token, retry_key, self.calls.total())
         answer = self._take(to, text, retry_key) if trouble is None or isinstance(trouble, Lost) else trouble
         await asyncio.sleep(self._latency_s)
         return Unknown("no answer: lost") if isinstance(trouble, Lost) else answer

@@ -2,7 +2,7 @@
 
 The protocol, for a chunk's recipients at a time: *claim* them in one transaction (`first_attempt_at` is set by the
 first claim and never moves), decide by what the claim found, send with the retry key that is made of day, tenant and
-user, *mark* those LINE accepted. Why nobody gets two, whatever dies where:
+user, *mark* those LINE accepted or rejected. Why nobody gets two, whatever dies where:
 
 - before the claim is committed: nothing was sent; the next delivery begins anew.
 - after the claim, before the request: the next delivery finds the claim and sends, with the same key, the first time.
@@ -32,22 +32,26 @@ class Claim:
     """A row of the record. `tenant_id` is the channel that owns the delivery."""
 
     tenant_id: int
-    state: Literal["claimed", "sent"]
+    state: Literal["claimed", "sent", "rejected"]
     first_attempt_at: datetime
 
 
-Decision = Literal["send", "sent", "elsewhere", "expired"]
+Decision = Literal["send", "settled", "elsewhere", "expired"]
 
 
 def decide(claim: Claim, tenant_id: int, now: datetime) -> Decision:
     """What to do with a recipient of this channel's chunk, given what the record holds after the claim.
 
-    send: ask LINE, with the delivery's one retry key. sent: nothing is left to do. elsewhere: another channel's
+    send: ask LINE, with the delivery's one retry key. settled: nothing is left to do. elsewhere: another channel's
     message answers for this person. expired: unknown whether it was sent, and no longer to be tried; report it.
     """
-    if claim.state == "sent":
-        return "sent"
+    if claim.state != "claimed":
+        return "settled"
     if claim.tenant_id != tenant_id:
         return "elsewhere"
-    is_key_alive = now - claim.first_attempt_at < KEY_LIFE - SAFETY
-    return "send" if is_key_alive else "expired"
+    return "send" if is_key_alive(claim.first_attempt_at, now) else "expired"
+
+
+def is_key_alive(first_attempt_at: datetime, now: datetime) -> bool:
+    """Whether LINE knows, and will for a while, a retry key that was first used at `first_attempt_at` or later."""
+    return now - first_attempt_at < KEY_LIFE - SAFETY

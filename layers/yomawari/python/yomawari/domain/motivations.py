@@ -46,6 +46,29 @@ class Audience:
 
 
 @dataclass(frozen=True, slots=True)
+class Notification:
+    """A change as it is to be told through one channel, to (user id, LINE user id) by user id."""
+
+    tenant_id: int
+    language: Language
+    recipients: tuple[tuple[int, str], ...]
+    rate_per_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TakenUp:
+    """A change whose audience was fixed at `fixed_at`, and those of its notifications that are not told yet.
+
+    What is fixed never changes: a repeat that named other people to LINE would be another request with another retry
+    key, and those in both would be told twice.
+    """
+
+    change: Change
+    fixed_at: datetime
+    untold: tuple[Notification, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class NoSuchHistory:
     """There is no such change: it was never committed, or is no longer there, or is another person's."""
 

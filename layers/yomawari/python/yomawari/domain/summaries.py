@@ -17,7 +17,8 @@ the longest names still fit into one body."""
 CHUNK_BYTES: Final = 64 * 1024
 CHUNK_RECIPIENTS: Final = 500
 MAX_DELAY_S: Final = 900
-_FRAME_BYTES: Final = 256
+_FRAME_BYTES: Final = 512
+"""More than a body holds beside its recipients, also once it has been given up with a reason."""
 
 CLOSES_AT: Final = time(7)
 """When the record of the day before is closed, in Asia/Tokyo: before the summary is dispatched, which is at 08:00."""
@@ -127,6 +128,7 @@ class TenantChunks:
             "language": self.first.language,
             "rate_per_s": self.first.rate_per_s,
             "chunk": self._chunks,
+            "attempt": 1,
         }
         return f'{_json(frame)[:-1]},"recipients":[{",".join(self._entries)}]}}'
 

@@ -6,8 +6,9 @@ sends anything twice.
 """
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from yomawari.domain.summaries import Chunk, Summary, TenantChunks
 from yomawari.usecases.motivation_ports import SummaryStore
@@ -29,11 +30,14 @@ class DispatchedSummaries:
 
 
 class DispatchSummaries:
-    """The use case behind dispatch_summaries."""
+    """The use case behind dispatch_summaries; `clock` gives the time with its offset."""
 
-    def __init__(self, store: SummaryStore, outbox: Outbox, default_rate_per_s: int) -> None:
+    def __init__(
+        self, store: SummaryStore, outbox: Outbox, clock: Callable[[], datetime], default_rate_per_s: int
+    ) -> None:
         self._store = store
         self._outbox = outbox
+        self._clock = clock
         self._default_rate_per_s = default_rate_per_s
 
     def __call__(self, day: date) -> DispatchedSummaries:
@@ -52,6 +56,7 @@ class DispatchSummaries:
         for tenant_id, open_chunks in tenants.items():
             batch.put(tenant_id, open_chunks.close())
         batch.send()
+        self._store.dispatched(day, recipients, batch.chunks, self._clock())
         if not recipients:
             log.info("nobody was told anything", extra={"day": day.isoformat()})
         return DispatchedSummaries(len(tenants), recipients, changes, batch.chunks)

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
+from yomawari.domain.days import DayReport
 from yomawari.domain.deliveries import Claim
-from yomawari.domain.motivations import Audience, ChangeKind, ChangerGone, NoSuchHistory
+from yomawari.domain.motivations import Audience, ChangeKind, ChangerGone, NoSuchHistory, TakenUp
 from yomawari.domain.summaries import Summary
 from yomawari.usecases.ports import Refused
 
@@ -16,14 +17,6 @@ class Recorded:
     """How many targets one message named, each counted once; recorded now or before."""
 
     targets: int
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryCounts:
-    """A day's deliveries by state: claimed and not known as sent, and sent."""
-
-    claimed: int
-    sent: int
 
 
 class AudienceStore(Protocol):
@@ -36,6 +29,23 @@ class AudienceStore(Protocol):
         without the changer, without those who opted out or are deleted, and only who is a friend of some channel.
         The expensive step: one query per change, never asked for a summary.
         """
+        ...
+
+
+class NotificationStore(Protocol):
+    """Which change is told to whom, through which channels, and through which it has been told."""
+
+    def take_up(
+        self, kind: ChangeKind, history_id: int, user_id: int, now: datetime
+    ) -> TakenUp | NoSuchHistory | ChangerGone:
+        """Fix the change's audience in one transaction, unless that was done before; and say what is not told yet.
+
+        Of two that take up one change at once the first one's audience counts for both.
+        """
+        ...
+
+    def told(self, kind: ChangeKind, history_id: int, tenant_id: int, now: datetime) -> None:
+        """LINE has answered for everybody on this channel."""
         ...
 
 
@@ -60,6 +70,10 @@ class SummaryStore(Protocol):
         """
         ...
 
+    def dispatched(self, day: date, recipients: int, chunks: int, now: datetime) -> None:
+        """All chunks of a day's summary are on the queue; said again, the last time counts."""
+        ...
+
 
 class DeliveryStore(Protocol):
     """Who got the summary of a day; domain/deliveries.py explains the protocol. Every call is a transaction."""
@@ -68,10 +82,16 @@ class DeliveryStore(Protocol):
         """Claim those nobody has claimed; what the record then holds for each of them, by user id."""
         ...
 
-    def mark_sent(self, day: date, tenant_id: int, user_ids: Sequence[int], now: datetime) -> int:
-        """LINE accepted these: note it for those not noted yet; returns how many that were."""
+    def mark(
+        self, day: date, tenant_id: int, user_ids: Sequence[int], state: Literal["sent", "rejected"], now: datetime
+    ) -> int:
+        """LINE accepted these, or knows none of them: note it where nothing is noted yet, and say for how many."""
         ...
 
-    def counts(self, day: date) -> DeliveryCounts:
-        """How far the day's summary has come."""
+
+class DayReportStore(Protocol):
+    """Reads how far a day's notifications have come."""
+
+    def report(self, day: date) -> DayReport:
+        """One day; all zero when nothing happened on it."""
         ...

@@ -7,12 +7,14 @@ Unavailable: something outside is away for now; the work goes back to its queue 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 from yomawari.domain.gate import Ahead, Closed, Leased
 from yomawari.domain.outcomes import Answer
 from yomawari.domain.runs import EndState, RunReport
 from yomawari.messages import CheckResults, RunCompleted
+
+T = TypeVar("T")
 
 
 class Unavailable(Exception):  # noqa: N818 - named by what it says of the outside, like its subclasses
@@ -25,6 +27,13 @@ class GateUnavailable(Unavailable):
 
 Clock = Callable[[], int]
 """The time in µs since the epoch."""
+
+
+class Aside(Protocol):
+    """Runs something that blocks beside the event loop: one at a time, in the order of the calls."""
+
+    async def __call__(self, work: Callable[[], T]) -> T:  # noqa: D102 - the class says it
+        ...
 
 
 @dataclass(frozen=True, slots=True)

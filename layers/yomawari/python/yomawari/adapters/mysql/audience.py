@@ -6,7 +6,7 @@ from pymysql.cursors import Cursor
 
 from yomawari.adapters.mysql.channels import CHANNELS, recipient
 from yomawari.adapters.mysql.connection import Session, from_utc
-from yomawari.domain.motivations import Audience, Change, ChangeKind, ChangerGone, NoSuchHistory
+from yomawari.domain.motivations import Audience, Change, ChangeKind, ChangerGone, NoSuchHistory, Recipient
 
 _CHANGE: Final = """
 SELECT h.user_id, u.display_name, h.motivation, h.changed_at, u.deleted_at IS NOT NULL
@@ -44,13 +44,21 @@ class MySqlAudienceStore:
 def _audience(
     cursor: Cursor, kind: ChangeKind, history_id: int, user_id: int
 ) -> Audience | NoSuchHistory | ChangerGone:
+    change = change_of(cursor, kind, history_id, user_id)
+    return Audience(change, recipients_of(cursor, change)) if isinstance(change, Change) else change
+
+
+def change_of(cursor: Cursor, kind: ChangeKind, history_id: int, user_id: int) -> Change | NoSuchHistory | ChangerGone:
+    """The change, if it is this user's and the user is still there."""
     cursor.execute(_CHANGE_BY_KIND[kind], (history_id,))
     found = cursor.fetchone()
     if found is None or found[0] != user_id:
         return NoSuchHistory()
     changer_id, name, motivation, changed_at, is_deleted = found
-    if is_deleted:
-        return ChangerGone()
-    change = Change(kind, history_id, changer_id, name, motivation, from_utc(changed_at))
-    cursor.execute(AUDIENCE, {"changer": changer_id, "kind": kind, "motivation": motivation})
-    return Audience(change, tuple(map(recipient, cursor.fetchall())))
+    return ChangerGone() if is_deleted else Change(kind, history_id, changer_id, name, motivation, from_utc(changed_at))
+
+
+def recipients_of(cursor: Cursor, change: Change) -> tuple[Recipient, ...]:
+    """Whom to tell, by (tenant, user), each person once: the expensive query."""
+    cursor.execute(AUDIENCE, {"changer": change.user_id, "kind": change.kind, "motivation": change.motivation})
+    return tuple(map(recipient, cursor.fetchall()))

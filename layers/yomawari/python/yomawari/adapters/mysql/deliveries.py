@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Final
+from typing import Final, Literal
 
 from pymysql.cursors import Cursor
 
 from yomawari.adapters.mysql.connection import Ids, Session, from_utc, utc
 from yomawari.domain.deliveries import Claim
-from yomawari.usecases.motivation_ports import DeliveryCounts
 
 _CLAIM: Final = """
 INSERT INTO summary_deliveries (day, user_id, tenant_id, first_attempt_at) VALUES {rows}
@@ -19,12 +18,9 @@ CLAIMS: Final = """
 SELECT user_id, tenant_id, state, first_attempt_at FROM summary_deliveries
 WHERE day = %(day)s AND user_id IN %(users)s
 """
-SENT: Final = """
-UPDATE summary_deliveries SET state = 'sent', sent_at = %(now)s
+SETTLED: Final = """
+UPDATE summary_deliveries SET state = %(state)s, settled_at = %(now)s
 WHERE day = %(day)s AND user_id IN %(users)s AND tenant_id = %(tenant)s AND state = 'claimed'
-"""
-_COUNTS: Final = """
-SELECT COUNT(*) - COUNT(sent_at), COUNT(sent_at) FROM summary_deliveries WHERE day = %s
 """
 
 
@@ -53,18 +49,11 @@ class MySqlDeliveryStore:
 
         return self._session.transact(work)
 
-    def mark_sent(self, day: date, tenant_id: int, user_ids: Sequence[int], now: datetime) -> int:
-        """LINE accepted these: note it for those not noted yet; returns how many that were."""
+    def mark(
+        self, day: date, tenant_id: int, user_ids: Sequence[int], state: Literal["sent", "rejected"], now: datetime
+    ) -> int:
+        """LINE accepted these, or knows none of them: note it where nothing is noted yet, and say for how many."""
         if not user_ids:
             return 0
-        args = {"day": day, "tenant": tenant_id, "users": Ids(user_ids), "now": utc(now)}
-        return self._session.transact(lambda cursor: cursor.execute(SENT, args))
-
-    def counts(self, day: date) -> DeliveryCounts:
-        """How far the day's summary has come."""
-
-        def work(cursor: Cursor) -> DeliveryCounts:
-            cursor.execute(_COUNTS, (day,))
-            return DeliveryCounts(*cursor.fetchall()[0])
-
-        return self._session.transact(work)
+        args = {"day": day, "tenant": tenant_id, "users": Ids(user_ids), "state": state, "now": utc(now)}
+        return self._session.transact(lambda cursor: cursor.execute(SETTLED, args))

@@ -14,4 +14,13 @@ GRANT SELECT, INSERT ON run_passed_over TO 'yomawari_writer'@'%';
 GRANT SELECT, INSERT, UPDATE ON user_job_change_motivation_history_notification_target_users TO 'yomawari_writer'@'%';
 GRANT SELECT, INSERT, UPDATE ON user_side_job_motivation_history_notification_target_users TO 'yomawari_writer'@'%';
 
+GRANT SELECT ON * TO 'yomawari_notifier'@'%';
+GRANT INSERT ON motivation_audiences TO 'yomawari_notifier'@'%';
+GRANT INSERT, UPDATE ON motivation_notifications TO 'yomawari_notifier'@'%';
+
+GRANT SELECT ON * TO 'yomawari_summarizer'@'%';
+GRANT INSERT, UPDATE ON summary_days TO 'yomawari_summarizer'@'%';
+
+GRANT SELECT, INSERT, UPDATE ON summary_deliveries TO 'yomawari_summary_sender'@'%';
+
 GRANT SELECT ON * TO 'yomawari_reader'@'%';

@@ -162,14 +162,47 @@ CREATE TABLE IF NOT EXISTS user_side_job_motivation_history_notification_target_
         REFERENCES user_side_job_motivation_histories (id)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
 
+-- Made when a change is told for the first time, in one transaction with its notifications: from then on its audience is
+-- fixed, and nobody asks for it again.
+CREATE TABLE IF NOT EXISTS motivation_audiences (
+    kind        ENUM ('job_change', 'side_job') NOT NULL,
+    history_id  BIGINT UNSIGNED NOT NULL,
+    fixed_at    DATETIME(6)     NOT NULL,
+    PRIMARY KEY (kind, history_id),
+    KEY motivation_audiences_fixed (fixed_at)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+
+-- One row per change and channel. recipients is a JSON list of [user id, LINE user id] by user id, for as long as a
+-- repeat may need it; told_at is set once LINE has answered for all of them. Rows older than the dead letters are kept
+-- (14 days) may be deleted, together with those of motivation_audiences.
+CREATE TABLE IF NOT EXISTS motivation_notifications (
+    kind        ENUM ('job_change', 'side_job') NOT NULL,
+    history_id  BIGINT UNSIGNED NOT NULL,
+    tenant_id   INT UNSIGNED    NOT NULL,
+    recipients  MEDIUMTEXT CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    told_at     DATETIME(6)     NULL,
+    PRIMARY KEY (kind, history_id, tenant_id),
+    CONSTRAINT motivation_notifications_audience FOREIGN KEY (kind, history_id)
+        REFERENCES motivation_audiences (kind, history_id) ON DELETE CASCADE
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+
+-- One row per day whose summary was dispatched, by the last dispatch: to how many people, in how many chunks.
+CREATE TABLE IF NOT EXISTS summary_days (
+    day            DATE         NOT NULL PRIMARY KEY,
+    recipients     INT UNSIGNED NOT NULL,
+    chunks         INT UNSIGNED NOT NULL,
+    dispatched_at  DATETIME(6)  NOT NULL
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+
 -- One row per recipient and day, made before LINE is asked for the first time (domain/deliveries.py says why).
--- tenant_id is the channel that owns the delivery; first_attempt_at never moves: LINE's retry key lives from there on.
+-- tenant_id is the channel that owns the delivery; rejected means that LINE knows no such person on it.
+-- first_attempt_at never moves: LINE's retry key lives from there on.
 CREATE TABLE IF NOT EXISTS summary_deliveries (
     day               DATE            NOT NULL,
     user_id           BIGINT UNSIGNED NOT NULL,
     tenant_id         INT UNSIGNED    NOT NULL,
-    state             ENUM ('claimed', 'sent') NOT NULL DEFAULT 'claimed',
+    state             ENUM ('claimed', 'sent', 'rejected') NOT NULL DEFAULT 'claimed',
     first_attempt_at  DATETIME(6)     NOT NULL,
-    sent_at           DATETIME(6)     NULL,
+    settled_at        DATETIME(6)     NULL,
     PRIMARY KEY (day, user_id)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;

@@ -1,7 +1,7 @@
 """The record as the summary reads it: who was told what on a day. No audience is ever asked for here."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 from functools import partial
 from heapq import merge
 from itertools import chain, groupby, islice
@@ -33,6 +33,11 @@ FROM user_{kind}_motivation_histories h JOIN users u ON u.id = h.user_id AND u.d
 WHERE h.id IN %(ids)s
 """
 CHANNELS_OF: Final = CHANNELS.format(candidates="SELECT id AS user_id FROM users WHERE id IN %(ids)s")
+
+_DISPATCHED: Final = """
+INSERT INTO summary_days (day, recipients, chunks, dispatched_at) VALUES (%s, %s, %s, %s)
+ON DUPLICATE KEY UPDATE recipients = VALUES(recipients), chunks = VALUES(chunks), dispatched_at = VALUES(dispatched_at)
+"""
 
 _PEOPLE_AT_ONCE: Final = 500
 
@@ -67,6 +72,11 @@ class MySqlSummaryStore:
                 changes = latest(filter(None, found))
                 if changes and user_id in channels:
                     yield Summary(channels[user_id], tuple(changes[:MAX_CHANGES]), len(changes))
+
+    def dispatched(self, day: date, recipients: int, chunks: int, now: datetime) -> None:
+        """All chunks of a day's summary are on the queue; said again, the last time counts."""
+        args = (day, recipients, chunks, utc(now))
+        self._session.transact(lambda cursor: cursor.execute(_DISPATCHED, args))
 
     def _told(self, day: date) -> Iterator[tuple[int, _Told]]:
         """Each recipient, by user id, with the ids of what they were told of each kind."""
