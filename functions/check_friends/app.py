@@ -3,7 +3,6 @@
 from dataclasses import asdict
 
 from aws_lambda_powertools import Metrics, Tracer
-from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import AsyncBatchProcessor, EventType, async_process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
@@ -49,5 +48,4 @@ def report(chunk: FriendCheckChunk, checked: Checked) -> None:
     log = logger.error if checked.failed else logger.debug if checked.deferred or checked.again else logger.info
     log("chunk checked", extra={"run_id": chunk.run_id, "tenant_id": chunk.tenant_id, "chunk": chunk.chunk, **counts})
     del counts["reason"]
-    for name, count in counts.items():
-        metrics.add_metric(name.title().replace("_", ""), MetricUnit.Count, count)
+    runtime.add_counts(metrics, counts)

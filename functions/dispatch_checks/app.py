@@ -4,7 +4,6 @@ from dataclasses import asdict
 from typing import Any
 
 from aws_lambda_powertools import Metrics, Tracer
-from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.parser import event_parser
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -26,7 +25,6 @@ def handler(event: Scheduled, context: LambdaContext) -> dict[str, Any]:
     run_id = run_id_of(event.scheduled_time)
     logger.append_keys(run_id=run_id)
     dispatched = runtime.dispatch_checks()(run_id)
-    for name, count in asdict(dispatched).items():
-        metrics.add_metric(f"Dispatched{name.title()}", MetricUnit.Count, count)
+    runtime.add_counts(metrics, {f"dispatched_{name}": number for name, number in asdict(dispatched).items()})
     logger.info("dispatched", extra=asdict(dispatched))
     return {"run_id": run_id, **asdict(dispatched)}

@@ -1,4 +1,4 @@
-"""report_status: a run's record, for operators; on its own schedule, whether the night's run has ended in time."""
+"""report_status: how far a run or a day is, for operators; on its own schedule, whether the night's run has ended."""
 
 from typing import Any
 
@@ -10,6 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from yomawari import runtime
 from yomawari.domain.runs import RunReport, run_id_of
 from yomawari.messages import StatusQuestion
+from yomawari.runtime import motivations
 from yomawari.usecases.report_run import UnknownRun
 
 logger = runtime.logger()
@@ -22,7 +23,12 @@ tracer = Tracer(auto_patch=False)
 @metrics.log_metrics
 @event_parser(model=StatusQuestion)
 def handler(event: StatusQuestion, context: LambdaContext) -> dict[str, Any]:
-    """Answer `{"run_id": …}` with the run; on the schedule, say in a metric whether the night's run is unfinished."""
+    """Answer `{"run_id": …}` with the run and `{"day": …}` with the day's notifications and their summary.
+
+    On the schedule, say in a metric whether the night's run is unfinished.
+    """
+    if event.day is not None:
+        return motivations.report_day().report(event.day).model_dump(mode="json")
     report = runtime.report_run()(event.run_id)
     if event.scheduled_time is not None:
         is_unfinished = not has_ended(report, event.scheduled_time)

@@ -8,19 +8,28 @@ import pymysql
 import pytest
 
 import yomawari.adapters.mysql
+from tests.support.motivations import DAY, MySqlMotivations, People, hour
 from tests.support.rounds import NIGHT, RUN, MySqlRounds, Seeding, at
 from tools.bench.private_server import PrivateServer
 from yomawari.adapters.mysql.connection import Database, Session
+from yomawari.adapters.mysql.days import MySqlDayReportStore
+from yomawari.adapters.mysql.deliveries import MySqlDeliveryStore
 from yomawari.adapters.mysql.dispatch import MySqlDispatchStore
 from yomawari.adapters.mysql.ends import MySqlEndStore
+from yomawari.adapters.mysql.notifications import MySqlNotificationStore
 from yomawari.adapters.mysql.reports import MySqlReportStore
 from yomawari.adapters.mysql.settle import MySqlSettleStore
+from yomawari.adapters.mysql.summaries import MySqlSummaryStore
+from yomawari.adapters.mysql.targets import MySqlTargetStore
+from yomawari.domain.motivations import TakenUp
 from yomawari.messages import CheckResults
+from yomawari.usecases.motivation_ports import Recorded
 from yomawari.usecases.ports import Settled
 
 GRANTS = Path(yomawari.adapters.mysql.__file__).with_name("grants.sql")
 Sessions = dict[str, tuple[Session, Database]]
-USERS = ("yomawari_dispatcher", "yomawari_writer", "yomawari_reader")
+ROLES = ("dispatcher", "writer", "notifier", "summarizer", "summary_sender", "reader")
+USERS = tuple(f"yomawari_{role}" for role in ROLES)
 
 
 @pytest.fixture
@@ -64,6 +73,31 @@ def test_a_night_with_each_functions_own_user(database: Database, sessions: Sess
     rounds.close()
 
 
+def test_a_change_and_its_summary_with_each_functions_own_user(database: Database, sessions: Sessions) -> None:
+    tables = MySqlMotivations(database)
+    people = People(tables)
+    people.person(9)
+    people.person(1, 1, connected_to=9)
+    tables.add_history("job_change", 70, 9, "active", hour(9))
+    notifications = MySqlNotificationStore(sessions["notifier"][0])
+    for _ in range(2):
+        taken_up = notifications.take_up("job_change", 70, 9, hour(9))
+        assert isinstance(taken_up, TakenUp)
+        assert len(taken_up.untold) == 1
+    notifications.told("job_change", 70, 1, hour(9))
+    assert MySqlTargetStore(sessions["writer"][0]).record("job_change", 70, [1], hour(9)) == Recorded(1)
+    summaries = MySqlSummaryStore(*sessions["summarizer"])
+    assert [one.recipient.user_id for one in summaries.summaries(DAY)] == [1]
+    for _ in range(2):
+        summaries.dispatched(DAY, 1, 1, hour(32))
+    deliveries = MySqlDeliveryStore(sessions["summary_sender"][0])
+    assert list(deliveries.claim(DAY, 1, [1], hour(32))) == [1]
+    assert deliveries.mark(DAY, 1, [1], "sent", hour(32)) == 1
+    report = MySqlDayReportStore(sessions["reader"][0]).report(DAY)
+    assert (report.changes, report.untold, report.recorded, report.summary.is_done) == (1, {}, 1, True)
+    tables.close()
+
+
 @pytest.mark.parametrize(
     ("user", "sql"),
     [
@@ -72,6 +106,12 @@ def test_a_night_with_each_functions_own_user(database: Database, sessions: Sess
         ("writer", "DELETE FROM line_accounts"),
         ("writer", "SELECT * FROM job_seekers"),
         ("writer", "DELETE FROM run_passed_over"),
+        ("notifier", "DELETE FROM motivation_audiences"),
+        ("notifier", "UPDATE line_accounts SET friend_status = 'friend'"),
+        ("summarizer", "INSERT INTO motivation_audiences VALUES ('side_job', 1, NOW())"),
+        ("summary_sender", "SELECT * FROM line_accounts"),
+        ("summary_sender", "DELETE FROM summary_deliveries"),
+        ("reader", "UPDATE summary_days SET recipients = 0"),
     ],
 )
 def test_nobody_may_do_more(sessions: Sessions, user: str, sql: str) -> None:

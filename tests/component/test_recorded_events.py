@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.container import APPS
+from tests.support.motivation_day import MotivationDay
 from tests.support.night import RUN, Night, line_user_id
 from tests.support.pump import Context
 from tests.support.template import resources
@@ -89,12 +90,41 @@ def test_report_status_takes_its_event(run: Night) -> None:
     assert (report["run_id"], report["state"], report["totals"]["seekers"]) == (RUN, "running", len(SEEKERS))
 
 
+def test_notify_change_takes_its_event(motivation_day: MotivationDay) -> None:
+    body = json.loads(recorded("notify_change")["Records"][0]["body"])
+    motivation_day.add_people(1, 2)
+    motivation_day.tables.add_user(body["user_id"], "changer")
+    motivation_day.tables.connect(body["user_id"], 1)
+    motivation_day.tables.run("UPDATE user_job_change_motivation_histories SET user_id = %s", body["user_id"])
+    answer = motivation_day.night.container.invoke("NotifyChange", recorded("notify_change"))
+    assert answer == {"batchItemFailures": []}
+    assert motivation_day.told().keys() == {1}
+
+
+def test_dispatch_summaries_takes_its_event(night: Night) -> None:
+    counts = dict.fromkeys(("tenants", "recipients", "changes", "chunks"), 0)
+    assert night.container.invoke("DispatchSummaries", recorded("dispatch_summaries")) == {
+        "day": "2026-11-20",
+        **counts,
+    }
+
+
+def test_send_summaries_takes_its_event(night: Night) -> None:
+    chunk = json.loads(recorded("send_summaries")["Records"][0]["body"])
+    night.put_token(chunk["tenant_id"])
+    assert night.container.invoke("SendSummaries", recorded("send_summaries")) == {"batchItemFailures": []}
+    deliveries = night.double.control.deliveries(str(chunk["tenant_id"]))
+    assert deliveries.keys() == {one["line_user_id"] for one in chunk["recipients"]}
+    report = night.container.invoke("ReportStatus", {"day": chunk["day"]})
+    assert report["summary"]["sent"] == 1
+
+
 def test_report_status_says_so_when_there_is_no_such_run(night: Night) -> None:
     assert night.container.invoke("ReportStatus", {"run_id": RUN}) == {"error": f"there is no run {RUN}"}
     assert night.container.invoke("ReportStatus", {}) == {"error": "there is no run latest"}
 
 
-@pytest.mark.parametrize("function", ["check_friends", "write_results"])
+@pytest.mark.parametrize("function", ["check_friends", "write_results", "notify_change", "send_summaries"])
 def test_recorded_bodies_have_the_digest_that_sqs_would_give(function: str) -> None:
     for record in recorded(function)["Records"]:
         assert record["md5OfBody"] == md5(record["body"].encode(), usedforsecurity=False).hexdigest()

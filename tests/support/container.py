@@ -15,6 +15,7 @@ from aiobotocore.session import AioSession, get_session
 
 from tests.support.pump import Context
 from yomawari import runtime
+from yomawari.runtime import motivations
 from yomawari.usecases.dispatch_checks import DispatchChecks
 
 _CACHED = (
@@ -23,14 +24,24 @@ _CACHED = (
     runtime.check_friends,
     runtime.friend_checks_dead_letters,
     runtime.write_results,
+    runtime.record_targets,
     runtime.writes_dead_letters,
     runtime.report_run,
+    motivations.notify_change,
+    motivations.motivation_changes_dead_letters,
+    motivations.dispatch_summaries,
+    motivations.send_summaries,
+    motivations.summaries_dead_letters,
+    motivations.report_day,
 )
 APPS = {
     "DispatchChecks": "dispatch_checks",
     "CheckFriends": "check_friends",
     "WriteResults": "write_results",
     "ReportStatus": "report_status",
+    "NotifyChange": "notify_change",
+    "DispatchSummaries": "dispatch_summaries",
+    "SendSummaries": "send_summaries",
 }
 
 
@@ -55,10 +66,10 @@ class Container:
         self.environment = environment
         self._opened: list[Any] = []
         self._opened_async: list[Any] = []
-        for name in ("_client", "Session", "CurlEngine"):
+        for name in ("client", "Session", "CurlEngine"):
             monkeypatch.setattr(runtime, name, self._kept(getattr(runtime, name)))
         monkeypatch.setattr(runtime, "get_session", _aiobotocore)
-        monkeypatch.setattr(runtime, "_async_client", self._kept_async(runtime._async_client))
+        monkeypatch.setattr(runtime, "async_client", self._kept_async(runtime.async_client))
         self._forget()
 
     def invoke(self, function: str, event: dict[str, Any], context: Context | None = None) -> dict[str, Any]:

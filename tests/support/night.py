@@ -72,6 +72,10 @@ class Night:
         sqs = self._aws("sqs")
         self.checks = Pump(sqs, self.stack.url("FriendChecks"), self._handler("CheckFriends"), batch_size=4)
         self.writes = Pump(sqs, self.stack.url("Writes"), self._handler("WriteResults"), batch_size=10)
+        self.changes = Pump(
+            sqs, self.stack.url("MotivationChanges"), self._handler("NotifyChange"), batch_size=10, timeout_s=60
+        )
+        self.summaries = Pump(sqs, self.stack.url("Summaries"), self._handler("SendSummaries"), batch_size=10)
 
     def seed(self, sizes: dict[int, int], without_token: frozenset[int] = frozenset()) -> None:
         """Make tenants with so many job seekers each, one in 40 of whom has a LINE id that cannot be one."""
@@ -139,9 +143,9 @@ class Night:
         self.wait(lambda: (self.writes.once(), self.report().ended_at is not None)[1])
         self.wait(lambda: not self.stack.waiting("FriendChecks") and not self.writes.once())
 
-    def gate(self, tenant: str) -> dict[str, str]:
+    def gate(self, tenant: str, endpoint: str = "profile") -> dict[str, str]:
         """A channel's item in the gate's table."""
-        key = {"channel_endpoint": {"S": f"{tenant}#profile"}}
+        key = {"channel_endpoint": {"S": f"{tenant}#{endpoint}"}}
         item = self._dynamodb.get_item(TableName=self.stack.resolve({"Ref": "GateTable"}), Key=key).get("Item", {})
         return {name: next(iter(value.values())) for name, value in item.items()}
 

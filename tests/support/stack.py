@@ -10,7 +10,17 @@ from tests.support.moto import REGION
 from tests.support.template import Json, parameters, resources, target, translated
 
 NAME = "yomawari-test"
-QUEUES = ("FriendChecksDeadLetters", "WritesDeadLetters", "ScheduleDeadLetters", "FriendChecks", "Writes")
+QUEUES = (
+    "FriendChecksDeadLetters",
+    "WritesDeadLetters",
+    "MotivationChangesDeadLetters",
+    "SummariesDeadLetters",
+    "ScheduleDeadLetters",
+    "FriendChecks",
+    "Writes",
+    "MotivationChanges",
+    "Summaries",
+)
 """A queue after the one that its redrive policy names."""
 
 Aws = Callable[[str], Any]

@@ -12,6 +12,9 @@ READERS: dict[str, Callable[[], Any]] = {
     "DispatchChecks": config.dispatch_settings,
     "CheckFriends": config.check_settings,
     "WriteResults": config.write_settings,
+    "NotifyChange": config.notify_settings,
+    "DispatchSummaries": config.summary_dispatch_settings,
+    "SendSummaries": config.summary_send_settings,
     "ReportStatus": config.database_settings,
 }
 NUMBERS = {"DATABASE_PORT": "3307", "CHANNELS_AT_ONCE": "4"}

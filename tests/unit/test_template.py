@@ -24,6 +24,7 @@ MAPPINGS = resources("AWS::Lambda::EventSourceMapping")
 QUEUES = resources("AWS::SQS::Queue")
 ROLES = resources("AWS::IAM::Role")
 ALARMS = resources("AWS::CloudWatch::Alarm")
+RULES = resources("AWS::Events::Rule")
 SCHEDULES = resources("AWS::Scheduler::Schedule")
 DEAD_LETTERS = {name for name in QUEUES if name.endswith("DeadLetters")}
 TIMEOUTS = lint_template.parse()["Parameters"]["CheckTimeoutSeconds"]["AllowedValues"]
@@ -39,7 +40,8 @@ NO_RESOURCE_LEVEL = {
         "ec2:UnassignPrivateIpAddresses",
     },
 }
-IN_VPC = {"DispatchChecks", "WriteResults", "ReportStatus"}
+TOKEN_READERS = {"CheckFriendsRole", "NotifyChangeRole", "SendSummariesRole"}
+IN_VPC = FUNCTIONS.keys() - {"CheckFriends"}
 
 
 def test_the_translated_template_is_clean() -> None:
@@ -74,11 +76,29 @@ def test_the_functions_are_those_of_the_folders() -> None:
 
 @pytest.mark.parametrize("name", QUEUES)
 def test_every_queue_is_encrypted_and_refuses_plain_http(name: str) -> None:
-    policy = resources("AWS::SQS::QueuePolicy")["TlsOnly"]
-    [statement] = policy["PolicyDocument"]["Statement"]
+    policies = resources("AWS::SQS::QueuePolicy").values()
+    [policy] = [one for one in policies if name in {target(queue) for queue in one["Queues"]}]  # SQS keeps only one
+    denied = [one["Condition"] for one in policy["PolicyDocument"]["Statement"] if one["Effect"] == "Deny"]
     assert QUEUES[name]["SqsManagedSseEnabled"] is True
-    assert name in {target(queue) for queue in policy["Queues"]}
-    assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+    assert denied == [{"Bool": {"aws:SecureTransport": "false"}}]
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_rules_queue_gets_the_detail_and_takes_it_from_that_rule_only(name: str) -> None:
+    [sent] = RULES[name]["Targets"]
+    queue = target(sent["Arn"])
+    assert sent["InputPath"] == "$.detail"
+    [policy] = [
+        one for one in resources("AWS::SQS::QueuePolicy").values() if [target(one) for one in one["Queues"]] == [queue]
+    ]
+    [allowed] = [one for one in policy["PolicyDocument"]["Statement"] if one["Effect"] == "Allow"]
+    assert (target(allowed["Resource"]), allowed["Action"]) == (queue, "sqs:SendMessage")
+    assert target(allowed["Condition"]["ArnEquals"]["aws:SourceArn"]) == name
+
+
+def test_changes_come_from_the_applications_bus() -> None:
+    rule = RULES["MotivationChangedRule"]
+    assert (target(rule["EventBusName"]), rule["EventPattern"]) == ("Bus", {"detail-type": ["MotivationChanged"]})
 
 
 @pytest.mark.parametrize("name", QUEUES.keys() - DEAD_LETTERS)
@@ -154,11 +174,16 @@ def test_what_no_resource_can_bound_is_bounded_by_its_actions() -> None:
             assert set(statement["Action"]) == NO_RESOURCE_LEVEL[name]
 
 
-def test_tokens_are_decrypted_only_through_ssm_only_for_this_stack_and_only_by_check_friends() -> None:
-    readers = {name for name, role in ROLES.items() if "kms:Decrypt" in json.dumps(role)}
-    [decrypt] = [one for one in statements(ROLES["CheckFriendsRole"]) if one["Action"] == "kms:Decrypt"]
+def test_tokens_are_decrypted_only_by_those_who_call_line() -> None:
+    assert {name for name, role in ROLES.items() if "kms:Decrypt" in json.dumps(role)} == TOKEN_READERS
+    callers = {name for name, f in FUNCTIONS.items() if "LINE_BASE_URL" in f["Environment"]["Variables"]}
+    assert {target(FUNCTIONS[name]["Role"]) for name in callers} == TOKEN_READERS
+
+
+@pytest.mark.parametrize("role", sorted(TOKEN_READERS))
+def test_tokens_are_decrypted_only_through_ssm_and_only_for_this_stack(role: str) -> None:
+    [decrypt] = [one for one in statements(ROLES[role]) if one["Action"] == "kms:Decrypt"]
     context = decrypt["Condition"]["StringLike"]["kms:EncryptionContext:PARAMETER_ARN"]["Fn::Sub"]
-    assert readers == {"CheckFriendsRole"}
     assert decrypt["Condition"]["StringEquals"]["kms:ViaService"] == {"Fn::Sub": "ssm.${AWS::Region}.amazonaws.com"}
     assert context.endswith(":parameter/${AWS::StackName}/line/*")
 
@@ -237,7 +262,7 @@ def test_every_alarm_tells_the_topic_if_there_is_one() -> None:
 def test_a_late_run_failing_starts_and_refused_calls_are_watched() -> None:
     late, refused = ALARMS["RunUnfinishedInTime"], ALARMS["RateLimitedShare"]
     assert (late["Namespace"], late["MetricName"]) == ({"Fn::Sub": "yomawari/${AWS::StackName}"}, "RunUnfinished")
-    assert watched("Errors").keys() == {"DispatchChecks"}
+    assert watched("Errors").keys() == {"DispatchChecks", "DispatchSummaries"}
     assert {query.get("MetricStat", {}).get("Metric", {}).get("MetricName") for query in refused["Metrics"]} == {
         None,
         "RateLimited",
@@ -245,9 +270,16 @@ def test_a_late_run_failing_starts_and_refused_calls_are_watched() -> None:
     }
 
 
+def test_a_quota_that_is_used_up_is_watched() -> None:
+    services = {
+        alarm["Dimensions"][0]["Value"] for alarm in ALARMS.values() if alarm.get("MetricName") == "QuotaReached"
+    }
+    assert services == {"notify_change", "send_summaries"}
+
+
 def test_the_dashboard_is_json_and_names_only_what_exists() -> None:
     body = resources("AWS::CloudWatch::Dashboard")["Dashboard"]["DashboardBody"]["Fn::Sub"]
-    assert len(json.loads(body)["widgets"]) == 6
+    assert len(json.loads(body)["widgets"]) == 8
     for text in ("Calls", "RateLimited", "Retries", "Settled", "Failed"):
         assert text in body
 

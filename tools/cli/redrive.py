@@ -1,25 +1,30 @@
 """Moving dead-lettered messages back to the queues they failed on, all or one tenant's.
 
 By hand rather than by StartMessageMoveTask, which can neither choose a tenant nor leave what cannot be read, and which
-the local stack lacks. A message is sent back before it is deleted: what a crash in between doubles, the settle guard
-makes harmless. What does not parse stays where it is, because it would only come back.
+the local stack lacks. A message is sent back before it is deleted: what a crash in between doubles is harmless, as
+every double is. What does not parse stays where it is, because it would only come back.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from tools.cli.target import Target
-from yomawari.messages import CheckResults, FriendCheckChunk, Malformed, read
+from yomawari.messages import FriendCheckChunk, Malformed, MotivationChanged, SummaryChunk, Write, read, read_write
 from yomawari.usecases.channel_access import REFUSALS
 
 _HOLD_S: Final = 300
 """Nobody else sees a message while it is being looked at; what is left is shown again at once at the end."""
 
-_QUEUES: Final[Sequence[tuple[str, str, type[FriendCheckChunk] | type[CheckResults]]]] = (
-    ("FriendChecksDeadLettersUrl", "FriendChecksUrl", FriendCheckChunk),
-    ("WritesDeadLettersUrl", "WritesUrl", CheckResults),
+_Redrivable = FriendCheckChunk | Write | MotivationChanged | SummaryChunk
+_QUEUES: Final[Sequence[tuple[str, Callable[[str], _Redrivable | Malformed]]]] = (
+    ("FriendChecks", partial(read, FriendCheckChunk)),
+    ("Writes", read_write),
+    ("MotivationChanges", partial(read, MotivationChanged)),
+    ("Summaries", partial(read, SummaryChunk)),
 )
+_ENDPOINTS: Final = ("profile", "multicast", "push")
 
 
 @dataclass
@@ -28,7 +33,7 @@ class Redriven:
 
     Attributes:
         messages: how many went back to their queue.
-        seekers: how many job seekers the chunks among them hold.
+        seekers: how many job seekers the chunks of the round among them hold.
         tenants: whose they are.
         others: how many were left because they are another tenant's.
         unreadable: the reasons of those that cannot be read.
@@ -45,12 +50,12 @@ def redrive(target: Target, tenant_id: int | None = None) -> Redriven:
     """Move every dead-lettered message (of one tenant) back; channels that LINE refused are opened again first."""
     redriven = Redriven()
     sqs, opened = target.client("sqs"), set[int]()
-    for dead_output, live_output, model in _QUEUES:
-        dead_url, live_url = target.outputs[dead_output], target.outputs[live_output]
+    for queue, read_body in _QUEUES:
+        dead_url, live_url = target.outputs[f"{queue}DeadLettersUrl"], target.outputs[f"{queue}Url"]
         left: list[str] = []
         while messages := _receive(sqs, dead_url):
             for message in messages:
-                parsed = read(model, message["Body"])
+                parsed = read_body(message["Body"])
                 if isinstance(parsed, Malformed):
                     redriven.unreadable.append(parsed.reason)
                     left.append(message["ReceiptHandle"])
@@ -58,7 +63,7 @@ def redrive(target: Target, tenant_id: int | None = None) -> Redriven:
                     redriven.others += 1
                     left.append(message["ReceiptHandle"])
                 else:
-                    if parsed.tenant_id not in opened:
+                    if parsed.tenant_id is not None and parsed.tenant_id not in opened:
                         _open(target, parsed.tenant_id)
                         opened.add(parsed.tenant_id)
                     _move(sqs, message, dead_url, live_url, parsed.tenant_id)
@@ -74,26 +79,25 @@ def _receive(sqs: Any, url: str) -> list[dict[str, Any]]:  # noqa: ANN401 - boto
     return messages
 
 
-def _move(sqs: Any, message: dict[str, Any], dead_url: str, live_url: str, tenant_id: int) -> None:  # noqa: ANN401
-    sqs.send_message(QueueUrl=live_url, MessageBody=message["Body"], MessageGroupId=str(tenant_id))
+def _move(sqs: Any, message: dict[str, Any], dead_url: str, live_url: str, tenant_id: int | None) -> None:  # noqa: ANN401
+    group = {} if tenant_id is None else {"MessageGroupId": str(tenant_id)}
+    sqs.send_message(QueueUrl=live_url, MessageBody=message["Body"], **group)
     sqs.delete_message(QueueUrl=dead_url, ReceiptHandle=message["ReceiptHandle"])
 
 
-def _count(redriven: Redriven, parsed: FriendCheckChunk | CheckResults) -> None:
+def _count(redriven: Redriven, parsed: _Redrivable) -> None:
     redriven.messages += 1
-    redriven.tenants.add(parsed.tenant_id)
+    if parsed.tenant_id is not None:
+        redriven.tenants.add(parsed.tenant_id)
     if isinstance(parsed, FriendCheckChunk):
         redriven.seekers += len(parsed.seekers)
 
 
 def _open(target: Target, tenant_id: int) -> None:
     """Open a channel that was closed because LINE refused it; one that is closed for a 429 opens by itself."""
-    dynamodb = target.client("dynamodb")
-    key = {"channel_endpoint": {"S": f"{tenant_id}#profile"}}
-    item = dynamodb.get_item(TableName=target.outputs["GateTableName"], Key=key, ConsistentRead=True).get("Item", {})
-    if item.get("closed_reason", {}).get("S") in REFUSALS:
-        dynamodb.update_item(
-            TableName=target.outputs["GateTableName"],
-            Key=key,
-            UpdateExpression="REMOVE closed_until_us, closed_reason",
-        )
+    dynamodb, table = target.client("dynamodb"), target.outputs["GateTableName"]
+    for endpoint in _ENDPOINTS:
+        key = {"channel_endpoint": {"S": f"{tenant_id}#{endpoint}"}}
+        item = dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item", {})
+        if item.get("closed_reason", {}).get("S") in REFUSALS:
+            dynamodb.update_item(TableName=table, Key=key, UpdateExpression="REMOVE closed_until_us, closed_reason")

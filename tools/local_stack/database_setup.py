@@ -8,7 +8,6 @@ import pymysql
 from tools.local_stack.state import ROOT, StackState
 
 SQL = ROOT / "layers" / "yomawari" / "python" / "yomawari" / "adapters" / "mysql"
-_SECRETS = ("DispatcherDatabaseSecretArn", "WriterDatabaseSecretArn", "ReaderDatabaseSecretArn")
 
 
 def prepare(state: StackState) -> None:
@@ -18,7 +17,8 @@ def prepare(state: StackState) -> None:
         pymysql.MySQLError: if a statement of schema.sql or grants.sql fails.
     """
     secrets = boto3.client("secretsmanager", **state.client_options())
-    users = [json.loads(secrets.get_secret_value(SecretId=state.outputs[name])["SecretString"]) for name in _SECRETS]
+    arns = [arn for name, arn in state.outputs.items() if name.endswith("DatabaseSecretArn")]
+    users = [json.loads(secrets.get_secret_value(SecretId=arn)["SecretString"]) for arn in arns]
     with state.database.connect() as connection, connection.cursor() as cursor:
         cursor.execute(f"CREATE DATABASE IF NOT EXISTS `{state.database.name}` CHARACTER SET utf8mb4")
         connection.select_db(state.database.name)

@@ -30,16 +30,52 @@ class DispatchSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class LineSettings:
+    """Where LINE is, and what stands between it and those who call it."""
+
+    base_url: str
+    token_path: str
+    gate_table: str
+
+
+@dataclass(frozen=True, slots=True)
 class CheckSettings:
     """Of check_friends."""
 
-    gate_table: str
+    line: LineSettings
     friend_checks_queue_url: str
     friend_checks_dead_letters_url: str
     writes_queue_url: str
-    token_path: str
-    line_base_url: str
     channels_at_once: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotifySettings:
+    """Of notify_change."""
+
+    database: DatabaseSettings
+    line: LineSettings
+    motivation_changes_queue_url: str
+    motivation_changes_dead_letters_url: str
+    writes_queue_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryDispatchSettings:
+    """Of dispatch_summaries."""
+
+    database: DatabaseSettings
+    summaries_queue_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class SummarySendSettings:
+    """Of send_summaries."""
+
+    database: DatabaseSettings
+    line: LineSettings
+    summaries_queue_url: str
+    summaries_dead_letters_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +111,10 @@ def dispatch_settings() -> DispatchSettings:
 def check_settings() -> CheckSettings:
     """What check_friends needs; it has no database."""
     return CheckSettings(
-        gate_table=_get("GATE_TABLE"),
+        line=_line_settings(),
         friend_checks_queue_url=_get("FRIEND_CHECKS_QUEUE_URL"),
         friend_checks_dead_letters_url=_get("FRIEND_CHECKS_DEAD_LETTERS_URL"),
         writes_queue_url=_get("WRITES_QUEUE_URL"),
-        token_path=_get("TOKEN_PATH"),
-        line_base_url=_get("LINE_BASE_URL"),
         channels_at_once=int(_get("CHANNELS_AT_ONCE")),
     )
 
@@ -92,6 +126,36 @@ def write_settings() -> WriteSettings:
         writes_dead_letters_url=_get("WRITES_DEAD_LETTERS_URL"),
         event_bus_name=_get("EVENT_BUS_NAME"),
     )
+
+
+def notify_settings() -> NotifySettings:
+    """What notify_change needs."""
+    return NotifySettings(
+        database=database_settings(),
+        line=_line_settings(),
+        motivation_changes_queue_url=_get("MOTIVATION_CHANGES_QUEUE_URL"),
+        motivation_changes_dead_letters_url=_get("MOTIVATION_CHANGES_DEAD_LETTERS_URL"),
+        writes_queue_url=_get("WRITES_QUEUE_URL"),
+    )
+
+
+def summary_dispatch_settings() -> SummaryDispatchSettings:
+    """What dispatch_summaries needs."""
+    return SummaryDispatchSettings(database=database_settings(), summaries_queue_url=_get("SUMMARIES_QUEUE_URL"))
+
+
+def summary_send_settings() -> SummarySendSettings:
+    """What send_summaries needs."""
+    return SummarySendSettings(
+        database=database_settings(),
+        line=_line_settings(),
+        summaries_queue_url=_get("SUMMARIES_QUEUE_URL"),
+        summaries_dead_letters_url=_get("SUMMARIES_DEAD_LETTERS_URL"),
+    )
+
+
+def _line_settings() -> LineSettings:
+    return LineSettings(base_url=_get("LINE_BASE_URL"), token_path=_get("TOKEN_PATH"), gate_table=_get("GATE_TABLE"))
 
 
 def _get(name: str) -> str:

@@ -144,7 +144,7 @@ class NotifyChange:
             await self._aside(told)
 
     async def _again(self, event: MotivationChanged, attempt: int, delay_s: int) -> None:
-        again = event.model_copy(update={"attempt": attempt})
+        again = event.model_copy(update={"attempt": attempt, "reason": None})
         await self._changes.send([_outgoing(again, delay_s)])
 
     async def _give_up(self, event: MotivationChanged, reason: str) -> None:

@@ -97,10 +97,10 @@ class SendSummaries:
             await self._dead_letters.send([_outgoing(dead, 0)])
         later = []
         if following.again:
-            again = _part(chunk, following.again, attempt=chunk.attempt + 1)
+            again = _part(chunk, following.again, attempt=chunk.attempt + 1, reason=None)
             later.append(_outgoing(again, following.again_delay_s))
         if following.deferred:
-            later.append(_outgoing(_part(chunk, following.deferred), following.deferred_delay_s))
+            later.append(_outgoing(_part(chunk, following.deferred, reason=None), following.deferred_delay_s))
         await self._summaries.send(later)
 
     def _now(self) -> datetime:

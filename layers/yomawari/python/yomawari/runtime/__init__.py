@@ -1,4 +1,4 @@
-"""What lives as long as a container: the event loop, the clients, and the use cases built from them.
+"""What lives as long as a container: the event loop, the clients, and the round's use cases built from them.
 
 Lambda forbids async handlers, and a client made on one loop is useless on another, so there is one loop, made once
 and never closed; Powertools' AsyncBatchProcessor finds it as the current one.
@@ -9,6 +9,7 @@ import json
 import logging
 import random
 import time
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import cache
@@ -17,8 +18,9 @@ from typing import Any
 import boto3
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
-from aws_lambda_powertools import Logger
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
+from aws_lambda_powertools.metrics import MetricUnit
 from botocore.config import Config
 
 from yomawari import config
@@ -51,7 +53,7 @@ CALL_TIMEOUT_S = 5.0
 
 # A lease that is not answered within two seconds has lost its slots anyway.
 _GATE_CONFIG = AioConfig(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
-_CONFIG: dict[str, Any] = {
+CLIENT_CONFIG: dict[str, Any] = {
     "connect_timeout": 3,
     "read_timeout": 10,
     "retries": {"mode": "standard", "total_max_attempts": 4},
@@ -74,6 +76,12 @@ def logger() -> Logger:
     return made
 
 
+def add_counts(metrics: Metrics, counts: Mapping[str, int]) -> None:
+    """A figure for each count, under its name as CloudWatch writes names: `rate_limited` is RateLimited."""
+    for name, number in counts.items():
+        metrics.add_metric(name.title().replace("_", ""), MetricUnit.Count, number)
+
+
 @cache
 def loop() -> asyncio.AbstractEventLoop:
     """The container's event loop."""
@@ -86,13 +94,13 @@ def loop() -> asyncio.AbstractEventLoop:
 def dispatch_checks() -> DispatchChecks:
     """The dispatcher; its reading and its writing connection are separate."""
     settings = config.dispatch_settings()
-    database = _database(settings.database)
+    database = database_of(settings.database)
     return DispatchChecks(
         MySqlDispatchStore(Session(database), database),
-        TokenNames(_client("ssm"), settings.token_path),
-        Queue(_client("sqs"), settings.friend_checks_queue_url),
+        TokenNames(client("ssm"), settings.token_path),
+        Queue(client("sqs"), settings.friend_checks_queue_url),
         _conclude(database, settings.event_bus_name),
-        _now,
+        now,
         CheckSettings().rate_per_s,
     )
 
@@ -106,49 +114,41 @@ def check_friends() -> CheckFriends:
 @cache
 def friend_checks_dead_letters() -> AsyncOutbox:
     """Where check_friends puts what it cannot read."""
-    url = config.check_settings().friend_checks_dead_letters_url
-    return AsyncQueue(loop().run_until_complete(_async_client("sqs", AioConfig(**_CONFIG))), url)
+    return async_queue(config.check_settings().friend_checks_dead_letters_url)
 
 
 @cache
 def write_results() -> WriteResults:
     """The writer of answers."""
     settings = config.write_settings()
-    database = _database(settings.database)
+    database = database_of(settings.database)
     return WriteResults(MySqlSettleStore(Session(database)), _conclude(database, settings.event_bus_name))
 
 
 @cache
 def record_targets() -> RecordTargets:
     """The writer of targets."""
-    return RecordTargets(MySqlTargetStore(Session(_database(config.write_settings().database))), _now)
+    return RecordTargets(MySqlTargetStore(Session(database_of(config.write_settings().database))), now)
 
 
 @cache
 def writes_dead_letters() -> Outbox:
     """Where write_results puts what it can never apply."""
-    return Queue(_client("sqs"), config.write_settings().writes_dead_letters_url)
+    return Queue(client("sqs"), config.write_settings().writes_dead_letters_url)
 
 
 @cache
 def report_run() -> ReportRun:
     """The reader of runs."""
-    return ReportRun(MySqlReportStore(Session(_database(config.database_settings()))))
+    return ReportRun(MySqlReportStore(Session(database_of(config.database_settings()))))
 
 
 async def _check_friends(settings: config.CheckSettings) -> CheckFriends:
-    sqs = await _async_client("sqs", AioConfig(**_CONFIG))
-    engine = CurlEngine(
-        asyncio.get_running_loop(),
-        connections=CONNECTIONS,
-        connect_timeout_s=CONNECT_TIMEOUT_S,
-        timeout_s=CALL_TIMEOUT_S,
-        cleartext=settings.line_base_url.startswith("http://"),
-    )
+    sqs = await async_client("sqs", AioConfig(**CLIENT_CONFIG))
     return CheckFriends(
-        gate=DynamoGate(await _async_client("dynamodb", _GATE_CONFIG), settings.gate_table),
-        profiles=LineProfiles(engine, settings.line_base_url),
-        tokens=Tokens(await _async_client("ssm", AioConfig(**_CONFIG)), settings.token_path, time.monotonic),
+        gate=await gate(settings.line),
+        profiles=LineProfiles(engine(settings.line), settings.line.base_url),
+        tokens=await tokens(settings.line),
         checks=AsyncQueue(sqs, settings.friend_checks_queue_url),
         dead_letters=AsyncQueue(sqs, settings.friend_checks_dead_letters_url),
         writes=AsyncQueue(sqs, settings.writes_queue_url),
@@ -158,25 +158,55 @@ async def _check_friends(settings: config.CheckSettings) -> CheckFriends:
     )
 
 
+def engine(line: config.LineSettings) -> CurlEngine:
+    """The connections to LINE; one for each function."""
+    return CurlEngine(
+        asyncio.get_running_loop(),
+        connections=CONNECTIONS,
+        connect_timeout_s=CONNECT_TIMEOUT_S,
+        timeout_s=CALL_TIMEOUT_S,
+        cleartext=line.base_url.startswith("http://"),
+    )
+
+
+async def gate(line: config.LineSettings) -> DynamoGate:
+    """The rate gate."""
+    return DynamoGate(await async_client("dynamodb", _GATE_CONFIG), line.gate_table)
+
+
+async def tokens(line: config.LineSettings) -> Tokens:
+    """The channels' access tokens."""
+    return Tokens(await async_client("ssm", AioConfig(**CLIENT_CONFIG)), line.token_path, time.monotonic)
+
+
+def async_queue(url: str) -> AsyncQueue:
+    """A queue for the container's loop, made outside of it."""
+    return AsyncQueue(loop().run_until_complete(async_client("sqs", AioConfig(**CLIENT_CONFIG))), url)
+
+
 def _conclude(database: Database, bus_name: str) -> ConcludeRun:
-    return ConcludeRun(MySqlEndStore(Session(database)), EventBus(_client("events"), bus_name), _now)
+    return ConcludeRun(MySqlEndStore(Session(database)), EventBus(client("events"), bus_name), now)
 
 
-def _database(settings: config.DatabaseSettings) -> Database:
-    secret = json.loads(_client("secretsmanager").get_secret_value(SecretId=settings.secret_arn)["SecretString"])
+def database_of(settings: config.DatabaseSettings) -> Database:
+    """Where MySQL is, and this function's own user, whose password is read now."""
+    secret = json.loads(client("secretsmanager").get_secret_value(SecretId=settings.secret_arn)["SecretString"])
     return Database(
         settings.host, settings.port, settings.name, secret["username"], secret["password"], settings.tls_ca
     )
 
 
-def _client(service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
-    return boto3.client(service, config=Config(**_CONFIG))
+def client(service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+    """A client that blocks."""
+    return boto3.client(service, config=Config(**CLIENT_CONFIG))
 
 
-async def _async_client(service: str, client_config: AioConfig) -> Any:  # noqa: ANN401 - as above
+async def async_client(service: str, client_config: AioConfig) -> Any:  # noqa: ANN401 - as above
+    """A client of the running loop, for the life of the container."""
     # The container ends without a word, so nothing ever leaves this context.
     return await AsyncExitStack().enter_async_context(get_session().create_client(service, config=client_config))
 
 
-def _now() -> datetime:
+def now() -> datetime:
+    """The time with its offset."""
     return datetime.now(UTC)
