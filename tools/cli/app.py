@@ -1,8 +1,11 @@
 """The `yomawari` command: the local stack, the nightly round, and what an operator needs at 2 a.m."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from datetime import date as date_of
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Final, ParamSpec
@@ -12,14 +15,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
+from rich.table import Table
 
 from tools import local_stack
-from tools.cli import progress, runs
+from tools.cli import day_progress, motivations, progress, runs
 from tools.cli import redrive as redriving
 from tools.cli.target import Target, TargetError
 from tools.demo.round import DOUBLE
 from tools.demo.round import demo as run_demo
 from tools.seed.job_seekers import seed as seed_stack
+from tools.seed.motivations import motivation_sizes, seed_motivations
 from tools.seed.sizes import tenant_sizes
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
@@ -27,6 +32,7 @@ console = Console()
 if not console.is_terminal:
     console.width = max(console.width, 120)  # a log has no edge to wrap at
 
+_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _SAM: Final = Path(sys.prefix).parent / ".venv-sam" / "bin" / "sam"
 _FAULTS: Final = (
     TargetError,
@@ -100,9 +106,14 @@ def deploy(
 @app.command()
 @explained
 def seed(seekers: int = 20_000, tenants: int = 20, local: Name = "dev") -> None:
-    """Fill a local stack with tenants of very different sizes, and their job seekers."""
-    seed_stack(local_stack.load_state(local), tenant_sizes(tenants, seekers))
-    console.print(f"{seekers:,} job seekers of {tenants} tenants")
+    """Fill a local stack with tenants of very different sizes, their job seekers, and people who change."""
+    state = local_stack.load_state(local)
+    seed_stack(state, tenant_sizes(tenants, seekers))
+    sizes = motivation_sizes(seekers)
+    seed_motivations(state, sizes, datetime.now(UTC))
+    console.print(
+        f"{seekers:,} job seekers of {tenants} tenants, {sizes.users:,} people, {2 * sizes.changes_per_kind} changes"
+    )
 
 
 @app.command()
@@ -127,20 +138,68 @@ def night(
 
 @app.command()
 @explained
+def notify(
+    changes: Annotated[int, typer.Option(help="How many of the seeded changes.", min=1)] = 50,
+    local: Name = "dev",
+    timeout_s: Annotated[float, typer.Option(help="How long to watch.")] = 600,
+) -> None:
+    """Emit changes of motivation for a local stack's seeded data, and watch them being told and recorded."""
+    target, day = Target.named(local, ""), motivations.today()
+    picked = motivations.pick_changes(local_stack.load_state(local), changes)
+    before = motivations.report_day(target, day)
+    motivations.emit(target, picked)
+    with Live(console=console, refresh_per_second=4, transient=True) as show:
+        report = day_progress.watch_changes(target, day, before.changes + changes, show, timeout_s)
+    console.print(day_progress.day_table(report))
+    if report.untold:
+        raise typer.Exit(1)
+
+
+@app.command()
+@explained
+def summary(
+    date: Annotated[datetime | None, typer.Option(help="The day it is about; yesterday if left out.")] = None,
+    local: Local = None,
+    stack: Stack = "yomawari-dev",
+    timeout_s: Annotated[float, typer.Option(help="How long to watch.")] = 3600,
+) -> None:
+    """Start the summary of a day and watch it being sent; nobody gets a second one, however often it is started."""
+    target = Target.named(local, stack)
+    before = motivations.report_day(target, date.date() if date else motivations.today() - timedelta(days=1))
+    motivations.start_summary(target, before.day)
+    with Live(console=console, refresh_per_second=4, transient=True) as show:
+        report = day_progress.watch_summary(target, before, show, timeout_s)
+    console.print(day_progress.day_table(report))
+
+
+@app.command()
+@explained
 def status(
-    run: Annotated[str, typer.Argument(help="A run's id, such as 202611220200.")] = "latest",
+    what: Annotated[str, typer.Argument(help="A run's id, such as 202611220200, or a day, such as 2026-11-22.")] = (
+        "latest"
+    ),
     local: Local = None,
     stack: Stack = "yomawari-dev",
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
-    """Show a run, the latest unless one is named."""
-    record = runs.report(Target.named(local, stack), run if run == "latest" else int(run))
-    if record is None:
-        raise runs.RunError(f"there is no run {run}")
-    if as_json:
-        print(record.model_dump_json(indent=2))
+    """Show a run, the latest unless one is named, or a day's notifications and their summary."""
+    target = Target.named(local, stack)
+    if _DAY.fullmatch(what):
+        day = motivations.report_day(target, date_of.fromisoformat(what))
+        _show(day.model_dump_json(indent=2) if as_json else day_progress.day_table(day))
+        return
+    run = runs.report(target, what if what == "latest" else int(what))
+    if run is None:
+        raise runs.RunError(f"there is no run {what}")
+    _show(run.model_dump_json(indent=2) if as_json else progress.final(run))
+
+
+def _show(report: Table | str) -> None:
+    """JSON as it is, for scripts; a table for people."""
+    if isinstance(report, str):
+        print(report)
     else:
-        console.print(progress.final(record))
+        console.print(report)
 
 
 @app.command()

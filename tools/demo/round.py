@@ -1,4 +1,4 @@
-"""The demonstration: seed, run a night, verify, report."""
+"""The demonstration: seed, run a night, tell changes and sum them up, verify, report."""
 
 import json
 import time
@@ -12,6 +12,7 @@ from rich.live import Live
 from tools.cli.progress import LIMIT_PER_S, final, watch
 from tools.cli.runs import start
 from tools.cli.target import Target
+from tools.demo.notifications import notifications
 from tools.demo.verify import verify
 from tools.line_double.control_client import DoubleControl, Report
 from tools.local_stack import LOCAL, running
@@ -43,12 +44,15 @@ def demo(seekers: int, tenants: int, console: Console) -> bool:
         asked = control.report()
         control.close()
         verdict = verify(stack, run)
-    console.print(final(run))
-    for problem in verdict.problems:
+        console.print(final(run))
+        told = notifications(stack, seekers, console)
+    for problem in verdict.problems + told.problems:
         console.print(f"[red]{problem}[/]")
     figures = _figures(run, asked, wall_s)
     is_verified = verdict.matched == verdict.seekers == seekers and not verdict.problems and _kept_limits(figures)
+    is_verified = is_verified and told.figures["verified"]
     figures |= {"seekers": verdict.seekers, "matched": verdict.matched, "verified": is_verified}
+    figures["notifications"] = told.figures
     FIGURES.write_text(json.dumps(figures, indent=2) + "\n")
     console.print({name: figures[name] for name in figures if name != "peak_per_s_by_channel"})
     return is_verified

@@ -40,6 +40,12 @@ class MotivationSizes:
     changes_per_kind: int
 
 
+def motivation_sizes(seekers: int) -> MotivationSizes:
+    """What becomes so many job seekers: one person behind every two of them, at most 20,000 people, 200 changes."""
+    users = min(20_000, max(2, seekers // 2))
+    return MotivationSizes(users, min(40, users), max(1, users // 20), 100)
+
+
 def seed_motivations(stack: StackState, sizes: MotivationSizes, now: datetime) -> None:
     """Give a local stack's job seekers people behind them, with connections, conditions and changes."""
     with stack.database.connect() as connection, connection.cursor() as cursor:
