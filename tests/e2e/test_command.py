@@ -2,7 +2,9 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import boto3
 import pytest
@@ -14,8 +16,10 @@ from tools.line_double.control_client import DoubleControl
 from tools.line_double.truth import token_for
 from tools.local_stack import StackState, running
 from tools.seed.job_seekers import seed
+from tools.seed.motivations import motivation_sizes, seed_motivations
 from tools.seed.sizes import tenant_sizes
-from yomawari.domain.runs import RunReport
+from yomawari.domain.days import DayReport
+from yomawari.domain.runs import TOKYO, RunReport
 
 SEEKERS, TENANTS, WITHOUT_TOKEN, REVOKED = 3_000, 5, 4, 2
 RUN_ID, SCHEDULED = 202611220200, "2026-11-21T17:00:00Z"
@@ -63,6 +67,7 @@ def test_a_night_with_a_refused_channel_is_completed_by_a_redrive(stack: StackSt
 
     the_same_night_again_asks_nobody(run, line)
     the_morning_question_finds_the_run(stack)
+    changes_are_told_and_summed_up(stack, line)
 
 
 def skipped_and_refused(run: RunReport) -> int:
@@ -88,6 +93,26 @@ def the_morning_question_finds_the_run(stack: StackState) -> None:
         Payload=json.dumps({"scheduled_time": "2026-11-21T20:00:00Z"}),
     )
     assert json.loads(answer["Payload"].read())["run_id"] == RUN_ID
+
+
+def changes_are_told_and_summed_up(stack: StackState, line: DoubleControl) -> None:
+    seed_motivations(stack, motivation_sizes(SEEKERS), datetime.now(UTC))
+    told = yomawari("notify", "--changes", "6", "--timeout-s", "60")
+    assert told.exit_code == 0, told.stdout
+    today = datetime.now(TOKYO).date().isoformat()
+    for _ in range(2):
+        summed_up = yomawari("summary", "--date", today, "--timeout-s", "60")
+        assert summed_up.exit_code == 0, summed_up.stdout
+    report = DayReport.model_validate_json(yomawari("status", today, "--json").stdout)
+    assert (report.changes, report.untold) == (6, {})
+    assert report.summary.sent == report.summary.recipients > 0
+    assert today in yomawari("status", today).stdout
+    sent = [one for tenant in range(1, TENANTS + 1) for one in line.deliveries(str(tenant)).values()]
+    by_endpoint = Counter(delivery.endpoint for deliveries in sent for delivery in deliveries)
+    assert by_endpoint == {"multicast": report.recorded, "push": report.summary.sent}
+    too_many = yomawari("notify", "--changes", "100000")
+    assert too_many.exit_code == 1
+    assert "nobody was told about" in too_many.stdout
 
 
 @pytest.mark.usefixtures("stack")

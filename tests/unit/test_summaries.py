@@ -15,6 +15,7 @@ from yomawari.domain.summaries import (
     Chunk,
     Summary,
     TenantChunks,
+    aged,
     bounds_of,
     latest,
     recorded_as_of,
@@ -92,7 +93,7 @@ def test_nothing_is_ever_recorded_into_a_day_that_was_summed_up(
 
 def test_the_latest_is_by_time_then_by_id() -> None:
     changes = [change(5, hours=1), change(4, hours=2), change(6, hours=2), change(9, 2), change(1, kind="side_job")]
-    assert [(one.kind, one.history_id) for one in latest(changes)] == [
+    assert [(one.kind, one.history_id) for _, _, one in latest(map(aged, changes))] == [
         ("job_change", 6),
         ("job_change", 9),
         ("side_job", 1),
@@ -107,7 +108,7 @@ def test_the_latest_is_by_time_then_by_id() -> None:
 )
 def test_the_latest_are_one_per_changer_and_kind_newest_first(drawn: list[tuple[int, int, str]]) -> None:
     changes = [change(history_id, user_id, kind, hours=history_id) for history_id, user_id, kind in drawn]
-    kept = latest(changes)
+    kept = [one for _, _, one in latest(map(aged, changes))]
     assert {(one.user_id, one.kind) for one in kept} == {(one.user_id, one.kind) for one in changes}
     assert len(kept) == len({(one.user_id, one.kind) for one in kept})
     assert [one.changed_at for one in kept] == sorted((one.changed_at for one in kept), reverse=True)

@@ -24,8 +24,8 @@ from yomawari.adapters.mysql.connection import Database, Session, connect, utc
 from yomawari.adapters.mysql.summaries import MySqlSummaryStore
 from yomawari.adapters.mysql.targets import MySqlTargetStore
 from yomawari.adapters.sqs import Queue
-from yomawari.domain.motivations import Audience, Change, ChangeKind, Recipient
-from yomawari.domain.summaries import MAX_CHANGES, Summary, latest
+from yomawari.domain.motivations import Audience, ChangeKind, Recipient
+from yomawari.domain.summaries import Aged, Summary, aged, summary_of
 from yomawari.messages import TargetsRecorded
 from yomawari.usecases.checking import CheckSettings
 from yomawari.usecases.dispatch_summaries import DispatchSummaries
@@ -140,18 +140,14 @@ def _changes(cursor: pymysql.cursors.Cursor) -> list[tuple[ChangeKind, int, int]
 
 def _recompute(session: Session) -> Iterator[Summary]:
     """The summary without a record: all audiences again, in memory."""
-    told: dict[int, list[Change]] = {}
+    told: dict[int, list[Aged]] = {}
     recipients: dict[int, Recipient] = {}
     for audience in _audiences(session):
+        change = aged(audience.change)
         for recipient in audience.recipients:
             recipients[recipient.user_id] = recipient
-            told.setdefault(recipient.user_id, []).append(audience.change)
-    return (_summary(recipients[user_id], told[user_id]) for user_id in sorted(told))
-
-
-def _summary(recipient: Recipient, told: list[Change]) -> Summary:
-    changes = latest(told)
-    return Summary(recipient, tuple(changes[:MAX_CHANGES]), len(changes))
+            told.setdefault(recipient.user_id, []).append(change)
+    return (summary_of(recipients[user_id], told[user_id]) for user_id in sorted(told))
 
 
 def _record(session: Session, audiences: list[Audience]) -> dict[str, Any]:

@@ -3,8 +3,7 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
-from operator import attrgetter
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
 from yomawari.domain.motivations import Change, Recipient
@@ -24,8 +23,15 @@ CLOSES_AT: Final = time(7)
 """When the record of the day before is closed, in Asia/Tokyo: before the summary is dispatched, which is at 08:00."""
 
 
-_AGE: Final = attrgetter("changed_at", "history_id", "kind")
-_WHOSE: Final = attrgetter("user_id", "kind")
+Aged = tuple[int, int, Change]
+"""A change after a number for its age (larger is newer, no two are the same) and one for whose it is and its kind.
+
+So a day's changes are prepared once, and each recipient's are sorted by comparing two numbers: with keys worked out at
+each comparison this was the larger part of a summary's time.
+"""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +72,24 @@ def recorded_as_of(told_at: datetime, now: datetime) -> datetime:
     return min(told_at, now) if now < closes else now
 
 
-def latest(changes: Iterable[Change]) -> list[Change]:
+def aged(change: Change) -> Aged:
+    """A change with its numbers: by time, then by id, then by kind; ids have 64 bits."""
+    kind = int(change.kind == "side_job")
+    age = (change.changed_at - _EPOCH) // _MICROSECOND
+    return (age << 65 | change.history_id << 1 | kind), (change.user_id << 1 | kind), change
+
+
+def latest(changes: Iterable[Aged]) -> list[Aged]:
     """Only the latest change per changer and kind, newest first."""
-    oldest_first = sorted(changes, key=_AGE)
-    newest = dict(zip(map(_WHOSE, oldest_first), oldest_first, strict=True))
-    return oldest_first[::-1] if len(newest) == len(oldest_first) else sorted(newest.values(), key=_AGE, reverse=True)
+    oldest_first = sorted(changes)
+    newest = {change[1]: change for change in oldest_first}
+    return oldest_first[::-1] if len(newest) == len(oldest_first) else sorted(newest.values(), reverse=True)
+
+
+def summary_of(recipient: Recipient, changes: Iterable[Aged]) -> Summary:
+    """What this person is told of these changes."""
+    named = latest(changes)
+    return Summary(recipient, tuple([change for _, _, change in named[:MAX_CHANGES]]), len(named))
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from yomawari.domain.motivations import (
     Recipient,
     TakenUp,
 )
-from yomawari.domain.summaries import MAX_CHANGES, Summary, bounds_of, latest
+from yomawari.domain.summaries import Summary, aged, bounds_of, summary_of
 from yomawari.usecases.motivation_ports import Recorded
 from yomawari.usecases.ports import Refused
 
@@ -136,8 +136,7 @@ class MotivationsInMemory:
             if change is not None and begins <= created_at < ends:
                 told.setdefault(user_id, []).append(change)
         for recipient in sorted(self._reachable(set(told)), key=lambda one: one.user_id):
-            changes = latest(told[recipient.user_id])
-            yield Summary(recipient, tuple(changes[:MAX_CHANGES]), len(changes))
+            yield summary_of(recipient, map(aged, told[recipient.user_id]))
 
     def claim(self, day: date, tenant_id: int, user_ids: Sequence[int], now: datetime) -> Mapping[int, Claim]:
         """Claim those nobody has claimed; what the record then holds for each of them, by user id."""
