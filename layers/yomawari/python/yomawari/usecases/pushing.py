@@ -13,7 +13,7 @@ from yomawari.usecases.sender import Sender
 
 PUSH: Final = SendSettings(
     endpoint="push",
-    rate_per_s=1_880,
+    rate_per_s=1_860,
     window=300,
     channels_at_once=4,
     chunks_per_channel=3,
