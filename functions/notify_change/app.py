@@ -10,17 +10,15 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from yomawari import runtime
 from yomawari.domain.motivations import ChangerGone
-from yomawari.messages import Malformed, MotivationChanged, read
+from yomawari.messages import MotivationChanged
 from yomawari.runtime import motivations
+from yomawari.runtime.records import deadline_us, readable
 from yomawari.usecases.follow_up import Sent
-from yomawari.usecases.ports import Outgoing
 
 logger = runtime.logger()
 metrics = Metrics()
 tracer = Tracer(auto_patch=False)
 processor = AsyncBatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False, logger=runtime.LOG)
-
-STOP_BEFORE_TIMEOUT_MS = 10_000
 
 
 @logger.inject_lambda_context
@@ -35,14 +33,9 @@ def handler(event: dict[str, object], context: LambdaContext) -> PartialItemFail
 
 async def notify(record: SQSRecord, lambda_context: LambdaContext) -> None:
     """Tell one change until shortly before the function's deadline."""
-    event = read(MotivationChanged, record.body)
-    if isinstance(event, Malformed):
-        logger.error("change cannot be read", extra={"message_id": record.message_id, "reason": event.reason})
-        dead = Outgoing(record.body, attributes={"reason": event.reason})
-        await motivations.motivation_changes_dead_letters().send([dead])
-        return
-    left_ms = lambda_context.get_remaining_time_in_millis() - STOP_BEFORE_TIMEOUT_MS
-    report(event, await motivations.notify_change()(event, runtime.now_us() + left_ms * 1000))
+    event = await readable(MotivationChanged, record, motivations.motivation_changes_dead_letters())
+    if event is not None:
+        report(event, await motivations.notify_change()(event, deadline_us(lambda_context)))
 
 
 def report(event: MotivationChanged, outcome: Sent | ChangerGone) -> None:

@@ -9,17 +9,15 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from yomawari import runtime
-from yomawari.messages import Malformed, SummaryChunk, read
+from yomawari.messages import SummaryChunk
 from yomawari.runtime import motivations
+from yomawari.runtime.records import deadline_us, readable
 from yomawari.usecases.follow_up import Sent
-from yomawari.usecases.ports import Outgoing
 
 logger = runtime.logger()
 metrics = Metrics()
 tracer = Tracer(auto_patch=False)
 processor = AsyncBatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False, logger=runtime.LOG)
-
-STOP_BEFORE_TIMEOUT_MS = 10_000
 
 
 @logger.inject_lambda_context
@@ -34,13 +32,9 @@ def handler(event: dict[str, object], context: LambdaContext) -> PartialItemFail
 
 async def send(record: SQSRecord, lambda_context: LambdaContext) -> None:
     """Send one chunk until shortly before the function's deadline."""
-    chunk = read(SummaryChunk, record.body)
-    if isinstance(chunk, Malformed):
-        logger.error("chunk cannot be read", extra={"message_id": record.message_id, "reason": chunk.reason})
-        await motivations.summaries_dead_letters().send([Outgoing(record.body, attributes={"reason": chunk.reason})])
-        return
-    left_ms = lambda_context.get_remaining_time_in_millis() - STOP_BEFORE_TIMEOUT_MS
-    report(chunk, await motivations.send_summaries()(chunk, runtime.now_us() + left_ms * 1000))
+    chunk = await readable(SummaryChunk, record, motivations.summaries_dead_letters())
+    if chunk is not None:
+        report(chunk, await motivations.send_summaries()(chunk, deadline_us(lambda_context)))
 
 
 def report(chunk: SummaryChunk, outcome: Sent) -> None:
