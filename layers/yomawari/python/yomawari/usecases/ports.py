@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 from yomawari.domain.gate import Ahead, Closed, Leased
 from yomawari.domain.outcomes import Answer
 from yomawari.domain.runs import EndState, RunReport
-from yomawari.messages import CheckResults, RunCompleted
+from yomawari.messages import Announcement, CheckResults, RunCompleted
 
 
 class Unavailable(Exception):  # noqa: N818 - named by what it says of the outside, like its subclasses
@@ -91,8 +91,8 @@ class TokenNames(Protocol):
 class Bus(Protocol):
     """The event bus."""
 
-    def announce(self, event: RunCompleted) -> None:
-        """Tell the bus that a run has ended, or has ended differently."""
+    def announce(self, event: Announcement) -> None:
+        """Tell the bus that a run or an import has ended, or that a run has ended differently."""
         ...
 
 
