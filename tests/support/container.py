@@ -25,12 +25,19 @@ _CACHED = (
     runtime.write_results,
     runtime.writes_dead_letters,
     runtime.report_run,
+    runtime.split_import,
+    runtime.imports_dead_letters,
+    runtime.register_seekers,
+    runtime.registrations_dead_letters,
+    runtime.report_import,
 )
 APPS = {
     "DispatchChecks": "dispatch_checks",
     "CheckFriends": "check_friends",
     "WriteResults": "write_results",
     "ReportStatus": "report_status",
+    "SplitImport": "split_import",
+    "RegisterSeekers": "register_seekers",
 }
 
 

@@ -13,6 +13,8 @@ READERS: dict[str, Callable[[], Any]] = {
     "CheckFriends": config.check_settings,
     "WriteResults": config.write_settings,
     "ReportStatus": config.database_settings,
+    "SplitImport": config.split_settings,
+    "RegisterSeekers": config.register_settings,
 }
 NUMBERS = {"DATABASE_PORT": "3307", "CHANNELS_AT_ONCE": "4"}
 

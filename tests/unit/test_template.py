@@ -39,7 +39,7 @@ NO_RESOURCE_LEVEL = {
         "ec2:UnassignPrivateIpAddresses",
     },
 }
-IN_VPC = {"DispatchChecks", "WriteResults", "ReportStatus"}
+IN_VPC = {"DispatchChecks", "WriteResults", "ReportStatus", "SplitImport", "RegisterSeekers"}
 
 
 def test_the_translated_template_is_clean() -> None:
@@ -74,11 +74,12 @@ def test_the_functions_are_those_of_the_folders() -> None:
 
 @pytest.mark.parametrize("name", QUEUES)
 def test_every_queue_is_encrypted_and_refuses_plain_http(name: str) -> None:
-    policy = resources("AWS::SQS::QueuePolicy")["TlsOnly"]
-    [statement] = policy["PolicyDocument"]["Statement"]
+    policies = resources("AWS::SQS::QueuePolicy").values()
+    [policy] = [one for one in policies if name in {target(queue) for queue in one["Queues"]}]  # a second would win
+    statement = policy["PolicyDocument"]["Statement"][0]
     assert QUEUES[name]["SqsManagedSseEnabled"] is True
-    assert name in {target(queue) for queue in policy["Queues"]}
-    assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+    assert (statement["Effect"], statement["Action"], statement["Resource"]) == ("Deny", "sqs:*", "*")
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
 @pytest.mark.parametrize("name", QUEUES.keys() - DEAD_LETTERS)
@@ -247,7 +248,7 @@ def test_a_late_run_failing_starts_and_refused_calls_are_watched() -> None:
 
 def test_the_dashboard_is_json_and_names_only_what_exists() -> None:
     body = resources("AWS::CloudWatch::Dashboard")["Dashboard"]["DashboardBody"]["Fn::Sub"]
-    assert len(json.loads(body)["widgets"]) == 6
+    assert len(json.loads(body)["widgets"]) == 8
     for text in ("Calls", "RateLimited", "Retries", "Settled", "Failed"):
         assert text in body
 
@@ -262,6 +263,7 @@ def test_the_outputs_name_all_that_an_operator_reaches_for() -> None:
         *resources("AWS::SecretsManager::Secret"),
         "GateTable",
         "Bus",
+        "ImportFiles",
     }
 
 

@@ -8,7 +8,13 @@ import pymysql
 from tools.local_stack.state import ROOT, StackState
 
 SQL = ROOT / "layers" / "yomawari" / "python" / "yomawari" / "adapters" / "mysql"
-_SECRETS = ("DispatcherDatabaseSecretArn", "WriterDatabaseSecretArn", "ReaderDatabaseSecretArn")
+_SECRETS = (
+    "DispatcherDatabaseSecretArn",
+    "WriterDatabaseSecretArn",
+    "ReaderDatabaseSecretArn",
+    "SplitterDatabaseSecretArn",
+    "RegistrarDatabaseSecretArn",
+)
 
 
 def prepare(state: StackState) -> None:

@@ -22,6 +22,7 @@ from aws_lambda_powertools.logging.utils import copy_config_to_registered_logger
 from botocore.config import Config
 
 from yomawari import config
+from yomawari.adapters.claims import open_claims
 from yomawari.adapters.curl import CurlEngine
 from yomawari.adapters.events import EventBus
 from yomawari.adapters.gate import DynamoGate
@@ -29,18 +30,26 @@ from yomawari.adapters.line import LineProfiles
 from yomawari.adapters.mysql.connection import Database, Session
 from yomawari.adapters.mysql.dispatch import MySqlDispatchStore
 from yomawari.adapters.mysql.ends import MySqlEndStore
+from yomawari.adapters.mysql.import_reports import MySqlImportReportStore
+from yomawari.adapters.mysql.imports import MySqlImportEndStore, MySqlImportStore
+from yomawari.adapters.mysql.registrations import MySqlRegistrationStore
 from yomawari.adapters.mysql.reports import MySqlReportStore
 from yomawari.adapters.mysql.settle import MySqlSettleStore
 from yomawari.adapters.mysql.targets import MySqlTargetStore
+from yomawari.adapters.s3 import S3Files
 from yomawari.adapters.sqs import AsyncQueue, Queue
 from yomawari.adapters.ssm import TokenNames, Tokens
 from yomawari.usecases.check_friends import CheckFriends
 from yomawari.usecases.checking import CheckSettings
+from yomawari.usecases.conclude_import import ConcludeImport
 from yomawari.usecases.conclude_run import ConcludeRun
 from yomawari.usecases.dispatch_checks import DispatchChecks
 from yomawari.usecases.ports import AsyncOutbox, Outbox
 from yomawari.usecases.record_targets import RecordTargets
+from yomawari.usecases.register_seekers import RegisterSeekers
+from yomawari.usecases.report_import import ReportImport
 from yomawari.usecases.report_run import ReportRun
+from yomawari.usecases.split_import import SplitImport
 from yomawari.usecases.write_results import WriteResults
 
 # Calls share connections over HTTP/2 and need few; over HTTP/1.1, should LINE ever decline it, each needs its own.
@@ -136,6 +145,48 @@ def report_run() -> ReportRun:
     return ReportRun(MySqlReportStore(Session(_database(config.database_settings()))))
 
 
+@cache
+def split_import() -> SplitImport:
+    """The splitter."""
+    settings = config.split_settings()
+    database = _database(settings.database)
+    return SplitImport(
+        S3Files(_client("s3")),
+        open_claims,
+        MySqlImportStore(Session(database)),
+        Queue(_client("sqs"), settings.registrations_queue_url),
+        _conclude_import(database, settings.event_bus_name),
+        _now,
+    )
+
+
+@cache
+def imports_dead_letters() -> Outbox:
+    """Where split_import puts what can never be an import."""
+    return Queue(_client("sqs"), config.split_settings().imports_dead_letters_url)
+
+
+@cache
+def register_seekers() -> RegisterSeekers:
+    """The registrar."""
+    settings = config.register_settings()
+    database = _database(settings.database)
+    conclude = _conclude_import(database, settings.event_bus_name)
+    return RegisterSeekers(MySqlRegistrationStore(Session(database)), conclude, _now)
+
+
+@cache
+def registrations_dead_letters() -> Outbox:
+    """Where register_seekers puts what it can never register."""
+    return Queue(_client("sqs"), config.register_settings().registrations_dead_letters_url)
+
+
+@cache
+def report_import() -> ReportImport:
+    """The reader of imports."""
+    return ReportImport(MySqlImportReportStore(Session(_database(config.database_settings()))))
+
+
 async def _check_friends(settings: config.CheckSettings) -> CheckFriends:
     sqs = await _async_client("sqs", AioConfig(**_CONFIG))
     engine = CurlEngine(
@@ -160,6 +211,10 @@ async def _check_friends(settings: config.CheckSettings) -> CheckFriends:
 
 def _conclude(database: Database, bus_name: str) -> ConcludeRun:
     return ConcludeRun(MySqlEndStore(Session(database)), EventBus(_client("events"), bus_name), _now)
+
+
+def _conclude_import(database: Database, bus_name: str) -> ConcludeImport:
+    return ConcludeImport(MySqlImportEndStore(Session(database)), EventBus(_client("events"), bus_name), _now)
 
 
 def _database(settings: config.DatabaseSettings) -> Database:

@@ -15,3 +15,15 @@ GRANT SELECT, INSERT, UPDATE ON user_job_change_motivation_history_notification_
 GRANT SELECT, INSERT, UPDATE ON user_side_job_motivation_history_notification_target_users TO 'yomawari_writer'@'%';
 
 GRANT SELECT ON * TO 'yomawari_reader'@'%';
+
+-- Of the two, only the registrar touches job seekers. Whether a tenant exists is all that the splitter asks of tenants.
+GRANT SELECT (id) ON tenants TO 'yomawari_splitter'@'%';
+GRANT SELECT, INSERT, UPDATE ON imports TO 'yomawari_splitter'@'%';
+GRANT SELECT, INSERT, UPDATE ON import_errors TO 'yomawari_splitter'@'%';
+
+GRANT SELECT, UPDATE ON imports TO 'yomawari_registrar'@'%';
+GRANT SELECT, INSERT ON import_chunks TO 'yomawari_registrar'@'%';
+GRANT SELECT, INSERT, UPDATE ON import_errors TO 'yomawari_registrar'@'%';
+GRANT SELECT, INSERT, UPDATE ON import_releases TO 'yomawari_registrar'@'%';
+GRANT SELECT, INSERT, UPDATE ON job_seekers TO 'yomawari_registrar'@'%';
+GRANT SELECT, INSERT, UPDATE ON line_accounts TO 'yomawari_registrar'@'%';
