@@ -9,21 +9,21 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from yomawari.domain.imports import RowError
 from yomawari.domain.rows import SeekerRow
 
+Claim = TypeVar("Claim", str, bytes)
+
 # The file is worthless once the split is over, however it ends: nothing of it need survive a crash. 48 MB of cache.
 _OPEN: Final = """
 PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -48000;
-CREATE TABLE keys (external_key TEXT PRIMARY KEY, line INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE line_ids (line_user_id BLOB PRIMARY KEY, line INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE keys (claim TEXT PRIMARY KEY, line INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE line_ids (claim BLOB PRIMARY KEY, line INTEGER NOT NULL) WITHOUT ROWID;
 """
-_KEYS: Final = "SELECT external_key, line FROM keys WHERE external_key IN ({})"
-_LINE_IDS: Final = "SELECT line_user_id, line FROM line_ids WHERE line_user_id IN ({})"
-_CLAIM_KEYS: Final = "INSERT INTO keys VALUES (?, ?)"
-_CLAIM_LINE_IDS: Final = "INSERT INTO line_ids VALUES (?, ?)"
+_CLAIM: Final = "INSERT INTO {table} VALUES (?, ?) ON CONFLICT DO NOTHING"
+_HOLDERS: Final = "SELECT * FROM {table} WHERE claim IN ({places})"
 
 
 @contextmanager
@@ -44,31 +44,37 @@ class SqliteClaims:
         self._connection = connection
 
     def take(self, rows: Sequence[SeekerRow]) -> tuple[list[SeekerRow], list[RowError]]:
-        """The rows that differ from all before by key and LINE id, and why the others do not: four statements."""
-        keys = self._known(_KEYS, [row.external_key for row in rows])
-        line_ids = self._known(_LINE_IDS, [_bytes(row.line_user_id) for row in rows if row.line_user_id])
-        new_keys: list[tuple[str, int]] = []
-        new_line_ids: list[tuple[bytes, int]] = []
-        good: list[SeekerRow] = []
-        errors: list[RowError] = []
-        for row in rows:
-            if (line := keys.setdefault(row.external_key, row.line)) != row.line:
-                errors.append(RowError(row.line, "external_key", f"is the same as in line {line:,}"))
-                continue
-            new_keys.append((row.external_key, row.line))
-            if row.line_user_id is not None:
-                line_id = _bytes(row.line_user_id)
-                if (line := line_ids.setdefault(line_id, row.line)) != row.line:
-                    errors.append(RowError(row.line, "line_user_id", f"is the same as in line {line:,}"))
-                    continue
-                new_line_ids.append((line_id, row.line))
-            good.append(row)
-        self._connection.executemany(_CLAIM_KEYS, new_keys)
-        self._connection.executemany(_CLAIM_LINE_IDS, new_line_ids)
-        return good, errors
+        """The rows that differ from all before by key and LINE id, and why the others do not."""
+        key_holders = self._claim("keys", [(row.external_key, row.line) for row in rows])
+        errors = [
+            _error(row.line, "external_key", key_holders[row.external_key])
+            for row in rows
+            if key_holders.get(row.external_key, row.line) != row.line
+        ]
+        repeated = {error.line for error in errors}
+        linked = [(_bytes(row.line_user_id), row.line) for row in rows if row.line_user_id and row.line not in repeated]
+        id_holders = self._claim("line_ids", linked)
+        errors += [
+            _error(line, "line_user_id", id_holders[one]) for one, line in linked if id_holders.get(one, line) != line
+        ]
+        wrong = {error.line for error in errors}
+        return [row for row in rows if row.line not in wrong], sorted(errors, key=lambda error: error.line)
 
-    def _known(self, sql: str, values: Sequence[str | bytes]) -> dict[str | bytes, int]:
-        return dict(self._connection.execute(sql.format(",".join("?" * len(values))), values))
+    def _claim(self, table: str, claims: Sequence[tuple[Claim, int]]) -> dict[Claim, int]:
+        """Claim for lines, in order; who holds each claim, or nothing where all were free.
+
+        That is the usual case, and saves a look at every one of them.
+        """
+        before = self._connection.total_changes
+        self._connection.executemany(_CLAIM.format(table=table), claims)
+        if self._connection.total_changes - before == len(claims):
+            return {}
+        holders = _HOLDERS.format(table=table, places=",".join("?" * len(claims)))
+        return dict(self._connection.execute(holders, [claim for claim, _ in claims]))
+
+
+def _error(line: int, column: str, first_line: int) -> RowError:
+    return RowError(line, column, f"is the same as in line {first_line:,}")
 
 
 def _bytes(line_user_id: str) -> bytes:

@@ -6,7 +6,7 @@ from typing import Final
 
 from pymysql.cursors import Cursor
 
-from yomawari.adapters.mysql.connection import Session, utc
+from yomawari.adapters.mysql.connection import Rows, Session, utc
 from yomawari.domain.imports import ImportEndState, ImportKey, RowError
 from yomawari.messages import ImportCompleted
 from yomawari.usecases.ports import Refused
@@ -20,7 +20,7 @@ ON DUPLICATE KEY UPDATE import_id = imports.import_id
 _BEGUN: Final = "SELECT object_key, etag, state FROM imports WHERE import_id = %s"
 
 NOTE_ERRORS: Final = """
-INSERT INTO import_errors (import_id, line, column_name, reason) VALUES (%s, %s, %s, %s)
+INSERT INTO import_errors (import_id, line, column_name, reason) VALUES %s
 ON DUPLICATE KEY UPDATE line = import_errors.line
 """
 
@@ -35,7 +35,12 @@ WHERE import_id = %(import)s AND state = 'splitting'
 """
 _REASON_CHARACTERS: Final = 500
 
-# One statement decides, so that one of two registrars sees the end; it holds only once.
+# Asked after every chunk, and answered by nothing until the last: it must cost little, and lock nobody.
+_IN_SIGHT: Final = """
+SELECT state FROM imports WHERE import_id = %s
+AND (state = 'registering' AND chunks_done = chunks OR ended_at IS NOT NULL AND announced_state IS NULL)
+"""
+# One statement decides, so that the end has one time; both of two registrars that see it may announce it.
 _END: Final = """
 UPDATE imports SET state = IF(rejected > 0, 'completed_with_errors', 'completed'), ended_at = %(now)s
 WHERE import_id = %(import)s AND state = 'registering' AND chunks_done = chunks
@@ -78,7 +83,7 @@ class MySqlImportStore:
 
     def note_errors(self, import_id: str, errors: Sequence[RowError]) -> None:
         """Write row errors down, in one statement; those that are there stay as they are."""
-        self._session.transact(lambda cursor: cursor.executemany(NOTE_ERRORS, error_rows(import_id, errors)))
+        self._session.transact(lambda cursor: cursor.execute(NOTE_ERRORS, (error_rows(import_id, errors),)))
 
     def all_sent(self, import_id: str, rows: int, chunks: int, rejected: int) -> None:
         """The file is cut: so many rows, of which so many are rejected, and all chunks are on the queue."""
@@ -101,6 +106,8 @@ class MySqlImportEndStore:
         """End the import if nothing is missing; the event when the bus has not been told of its end yet."""
 
         def work(cursor: Cursor) -> ImportCompleted | None:
+            if not cursor.execute(_IN_SIGHT, (import_id,)):
+                return None
             cursor.execute(_END, {"import": import_id, "now": utc(now)})
             cursor.execute(_UNANNOUNCED, (import_id,))
             found = cursor.fetchone()
@@ -113,9 +120,9 @@ class MySqlImportEndStore:
         self._session.transact(lambda cursor: cursor.execute(_ANNOUNCED, (state, import_id)))
 
 
-def error_rows(import_id: str, errors: Sequence[RowError]) -> list[tuple[str, int, str | None, str]]:
+def error_rows(import_id: str, errors: Sequence[RowError]) -> Rows:
     """Row errors as NOTE_ERRORS takes them."""
-    return [(import_id, error.line, error.column, error.reason) for error in errors]
+    return Rows((import_id, error.line, error.column, error.reason) for error in errors)
 
 
 def _event(  # noqa: PLR0913, PLR0917 - the columns of _UNANNOUNCED

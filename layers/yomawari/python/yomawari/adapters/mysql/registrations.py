@@ -15,7 +15,7 @@ import pymysql
 from pymysql.constants import ER
 from pymysql.cursors import Cursor
 
-from yomawari.adapters.mysql.connection import Session, utc
+from yomawari.adapters.mysql.connection import Rows, Session, Texts, utc
 from yomawari.adapters.mysql.imports import NOTE_ERRORS, error_rows
 from yomawari.domain.imports import RowError
 from yomawari.domain.rows import SeekerRow
@@ -23,7 +23,7 @@ from yomawari.messages import RegistrationChunk
 from yomawari.usecases.import_ports import Registered
 from yomawari.usecases.ports import Refused, Unavailable
 
-_LOCK: Final = "SELECT tenant_id FROM imports WHERE import_id = %s FOR UPDATE"
+_LOCK: Final = "SELECT tenant_id, releases FROM imports WHERE import_id = %s FOR UPDATE"
 
 # Ignored (no row inserted) when the chunk was registered before; the import's row is there, and its own.
 _LEDGER: Final = "INSERT IGNORE INTO import_chunks (import_id, chunk) VALUES (%s, %s)"
@@ -34,19 +34,20 @@ FROM job_seekers s LEFT JOIN line_accounts a ON a.tenant_id = s.tenant_id AND a.
 WHERE s.tenant_id = %s AND s.external_key IN %s
 """
 OWNERS: Final = """
-SELECT line_user_id, job_seeker_id FROM line_accounts WHERE tenant_id = %(tenant)s AND line_user_id IN %(line_ids)s
-UNION ALL
-SELECT line_user_id, job_seeker_id FROM import_releases WHERE import_id = %(import)s AND line_user_id IN %(line_ids)s
+SELECT line_user_id, job_seeker_id FROM line_accounts WHERE tenant_id = %s AND line_user_id IN %s
+"""
+RELEASED: Final = """
+SELECT line_user_id, job_seeker_id FROM import_releases WHERE import_id = %s AND line_user_id IN %s
 """
 
 _PARENTS: Final = """
-INSERT INTO job_seekers (tenant_id, external_key, user_id) VALUES (%s, %s, %s)
+INSERT INTO job_seekers (tenant_id, external_key, user_id) VALUES %s
 ON DUPLICATE KEY UPDATE user_id = COALESCE(VALUES(user_id), job_seekers.user_id)
 """
 IDS: Final = "SELECT external_key, id FROM job_seekers WHERE tenant_id = %s AND external_key IN %s"
 
 _RELEASES: Final = """
-INSERT INTO import_releases (import_id, line_user_id, job_seeker_id) VALUES (%s, %s, %s)
+INSERT INTO import_releases (import_id, line_user_id, job_seeker_id) VALUES %s
 ON DUPLICATE KEY UPDATE job_seeker_id = import_releases.job_seeker_id
 """
 
@@ -57,7 +58,7 @@ ON DUPLICATE KEY UPDATE job_seeker_id = import_releases.job_seeker_id
 # A row with another LINE id knows nothing of that person yet. Its time is now, so that an answer about the old one that
 # is still under way cannot be taken for the new one's (see SETTLE in settle.py).
 _CHILDREN: Final = """
-INSERT INTO line_accounts (tenant_id, job_seeker_id, line_user_id, status_checked_at) VALUES (%s, %s, %s, %s)
+INSERT INTO line_accounts (tenant_id, job_seeker_id, line_user_id, status_checked_at) VALUES %s
 ON DUPLICATE KEY UPDATE
     job_seeker_id = IF(line_accounts.job_seeker_id = VALUES(job_seeker_id), line_accounts.job_seeker_id, NULL),
     friend_status = IF(line_accounts.line_user_id = VALUES(line_user_id), friend_status, 'unknown'),
@@ -69,7 +70,7 @@ ON DUPLICATE KEY UPDATE
 
 _COUNT: Final = """
 UPDATE imports SET chunks_done = chunks_done + 1, registered = registered + %s, updated = updated + %s,
-                   rejected = rejected + %s
+                   rejected = rejected + %s, releases = releases + %s
 WHERE import_id = %s
 """
 
@@ -106,42 +107,44 @@ class _Known:
 
 def _register(cursor: Cursor, chunk: RegistrationChunk, now: datetime) -> Registered | Refused:
     cursor.execute(_LOCK, (chunk.import_id,))
-    found = cursor.fetchone()
-    if found is None or found[0] != chunk.tenant_id:
+    tenant_id, releases = cursor.fetchone() or (None, 0)
+    if tenant_id != chunk.tenant_id:
         return Refused(f"there is no import {chunk.import_id} of tenant {chunk.tenant_id}")
     if not cursor.execute(_LEDGER, (chunk.import_id, chunk.chunk)):
         return Registered()
     # By key, so that two imports of a tenant lock in one order.
     rows = [SeekerRow(*row) for row in sorted(chunk.rows, key=lambda row: row[1])]
     known = _known(cursor, chunk.tenant_id, rows)
-    errors = _owned_by_others(cursor, chunk, rows, known)
+    errors = _owned_by_others(cursor, chunk, rows, known, has_released=releases > 0)
     wrong = {error.line for error in errors}
     good = [row for row in rows if row.line not in wrong]
     seeker_ids = _write_parents(cursor, chunk.tenant_id, good, known)
-    _write_children(cursor, chunk, good, known, seeker_ids, now)
+    released = _write_children(cursor, chunk, good, known, seeker_ids, now)
     if errors:
-        cursor.executemany(NOTE_ERRORS, error_rows(chunk.import_id, errors))
+        cursor.execute(NOTE_ERRORS, (error_rows(chunk.import_id, errors),))
     updated = sum(row.external_key in known for row in good)
     registered = Registered(len(good) - updated, updated, len(errors))
-    cursor.execute(_COUNT, (registered.registered, registered.updated, registered.rejected, chunk.import_id))
+    counts = (registered.registered, registered.updated, registered.rejected, released)
+    cursor.execute(_COUNT, (*counts, chunk.import_id))
     return registered
 
 
 def _known(cursor: Cursor, tenant_id: int, rows: Sequence[SeekerRow]) -> dict[str, _Known]:
-    cursor.execute(KNOWN, (tenant_id, tuple(row.external_key for row in rows)))
+    cursor.execute(KNOWN, (tenant_id, Texts(row.external_key for row in rows)))
     return {_key(found[0]): _Known(*found[1:]) for found in cursor.fetchall()}
 
 
 def _owned_by_others(
-    cursor: Cursor, chunk: RegistrationChunk, rows: Sequence[SeekerRow], known: dict[str, _Known]
+    cursor: Cursor, chunk: RegistrationChunk, rows: Sequence[SeekerRow], known: dict[str, _Known], *, has_released: bool
 ) -> list[RowError]:
-    line_ids = tuple(row.line_user_id for row in rows if row.line_user_id)
+    line_ids = Texts(row.line_user_id for row in rows if row.line_user_id)
     if not line_ids:
         return []
-    cursor.execute(OWNERS, {"tenant": chunk.tenant_id, "import": chunk.import_id, "line_ids": line_ids})
     owners: dict[str, set[int]] = {}
-    for line_user_id, seeker_id in cursor.fetchall():
-        owners.setdefault(line_user_id, set()).add(seeker_id)
+    for sql, whose in ((OWNERS, chunk.tenant_id), (RELEASED, chunk.import_id))[: 1 + has_released]:
+        cursor.execute(sql, (whose, line_ids))
+        for line_user_id, seeker_id in cursor.fetchall():
+            owners.setdefault(line_user_id, set()).add(seeker_id)
     return [
         RowError(row.line, "line_user_id", "belongs to another job seeker")
         for row in rows
@@ -157,7 +160,7 @@ def _write_parents(
     cursor: Cursor, tenant_id: int, rows: Sequence[SeekerRow], known: dict[str, _Known]
 ) -> dict[str, int]:
     """Write those that are new or say something new; everybody's id by key."""
-    new = [row.external_key for row in rows if row.external_key not in known]
+    new = Texts(row.external_key for row in rows if row.external_key not in known)
     changed = [
         (tenant_id, row.external_key, row.user_id)
         for row in rows
@@ -165,9 +168,9 @@ def _write_parents(
     ]
     seeker_ids = {key: one.seeker_id for key, one in known.items()}
     if changed:
-        cursor.executemany(_PARENTS, changed)
+        cursor.execute(_PARENTS, (Rows(changed),))
     if new:
-        cursor.execute(IDS, (tenant_id, tuple(new)))
+        cursor.execute(IDS, (tenant_id, new))
         seeker_ids |= {_key(key): seeker_id for key, seeker_id in cursor.fetchall()}
     return seeker_ids
 
@@ -179,8 +182,8 @@ def _write_children(  # noqa: PLR0913, PLR0917 - what is known of the chunk by n
     known: dict[str, _Known],
     seeker_ids: dict[str, int],
     now: datetime,
-) -> None:
-    """Write the links that are new or other than before, by id, and what they were before."""
+) -> int:
+    """Write the links that are new or other than before, by id; how many LINE ids that took from somebody."""
     before = {key: one.line_user_id for key, one in known.items()}
     linked = sorted(
         (seeker_ids[row.external_key], row.line_user_id, before.get(row.external_key))
@@ -189,9 +192,10 @@ def _write_children(  # noqa: PLR0913, PLR0917 - what is known of the chunk by n
     )
     released = [(chunk.import_id, old, seeker_id) for seeker_id, _, old in linked if old is not None]
     if released:
-        cursor.executemany(_RELEASES, released)
+        cursor.execute(_RELEASES, (Rows(released),))
     if linked:
-        cursor.executemany(_CHILDREN, [_child(chunk.tenant_id, *one, utc(now)) for one in linked])
+        cursor.execute(_CHILDREN, (Rows(_child(chunk.tenant_id, *one, utc(now)) for one in linked),))
+    return len(released)
 
 
 def _child(tenant_id: int, seeker_id: int, line_user_id: str, old: str | None, now: datetime) -> tuple[Any, ...]:

@@ -177,7 +177,8 @@ CREATE TABLE IF NOT EXISTS summary_deliveries (
 
 -- One row per file. The counters move in the transaction that registers a chunk, which holds the row's lock anyway, so a
 -- look at them costs one row however large the file is. rows_total and chunks stay NULL until all chunks are sent;
--- rejected counts what registering found, and from then on what cutting the file found as well.
+-- rejected counts what registering found, and from then on what cutting the file found as well. releases counts the rows
+-- of import_releases, so that the many imports that have none need not look there.
 CREATE TABLE IF NOT EXISTS imports (
     import_id        VARCHAR(64)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
     tenant_id        INT UNSIGNED NOT NULL,
@@ -192,6 +193,7 @@ CREATE TABLE IF NOT EXISTS imports (
     registered       INT UNSIGNED NOT NULL DEFAULT 0,
     updated          INT UNSIGNED NOT NULL DEFAULT 0,
     rejected         INT UNSIGNED NOT NULL DEFAULT 0,
+    releases         INT UNSIGNED NOT NULL DEFAULT 0,
     created_at       DATETIME(6)  NOT NULL,
     ended_at         DATETIME(6)  NULL,
     CONSTRAINT imports_tenant FOREIGN KEY (tenant_id) REFERENCES tenants (id)
