@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Final, ParamSpec
@@ -14,7 +15,7 @@ from rich.live import Live
 from rich.markup import escape
 
 from tools import local_stack
-from tools.cli import progress, runs
+from tools.cli import imports, progress, runs
 from tools.cli import redrive as redriving
 from tools.cli.target import Target, TargetError
 from tools.demo.round import DOUBLE
@@ -128,19 +129,55 @@ def night(
 @app.command()
 @explained
 def status(
-    run: Annotated[str, typer.Argument(help="A run's id, such as 202611220200.")] = "latest",
+    run: Annotated[str, typer.Argument(help="A run's id, such as 202611220200, or an import's.")] = "latest",
     local: Local = None,
     stack: Stack = "yomawari-dev",
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
-    """Show a run, the latest unless one is named."""
-    record = runs.report(Target.named(local, stack), run if run == "latest" else int(run))
+    """Show a run, the latest unless one is named, or an import."""
+    target = Target.named(local, stack)
+    if run != "latest" and not run.isdecimal():
+        _show_import(target, run, as_json=as_json)
+        return
+    record = runs.report(target, run if run == "latest" else int(run))
     if record is None:
         raise runs.RunError(f"there is no run {run}")
     if as_json:
         print(record.model_dump_json(indent=2))
     else:
         console.print(progress.final(record))
+
+
+def _show_import(target: Target, import_id: str, *, as_json: bool) -> None:
+    found = imports.report_import(target, import_id)
+    if found is None:
+        raise runs.RunError(f"there is no import {import_id}")
+    if as_json:
+        print(found.model_dump_json(indent=2))
+    else:
+        console.print(imports.final_import(found))
+
+
+@app.command("import")
+@explained
+def import_file(
+    file: Annotated[Path, typer.Argument(help="CSV or NDJSON, .gz or not.")],
+    tenant: Annotated[int, typer.Option(min=1, help="Whose job seekers these are.")],
+    errors: Annotated[Path | None, typer.Option(help="Where to write all errors, as CSV.")] = None,
+    timeout_s: Annotated[float, typer.Option(help="How long to watch.")] = 3600,
+    local: Local = None,
+    stack: Stack = "yomawari-dev",
+) -> None:
+    """Register a file of job seekers, and show what became of it; status 1 if anything was rejected."""
+    target, import_id = Target.named(local, stack), imports.new_import_id(datetime.now(UTC))
+    imports.upload(target, file, tenant, import_id)
+    with Live(console=console, refresh_per_second=4, transient=True) as show:
+        report = imports.watch_import(target, import_id, show, timeout_s)
+    console.print(imports.final_import(report))
+    if errors is not None:
+        console.print(f"{imports.write_errors(target, import_id, errors):,} errors written to {escape(str(errors))}")
+    if report.state != "completed":
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -3,6 +3,7 @@
 import json
 import time
 from collections import deque
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -34,13 +35,23 @@ def report(target: Target, run_id: int | str = "latest") -> RunReport | None:
     Raises:
         RunError: report_status failed.
     """
+    payload = ask_status(target, {"run_id": run_id})
+    return None if "error" in payload else RunReport.model_validate(payload)
+
+
+def ask_status(target: Target, question: Mapping[str, int | str]) -> dict[str, Any]:
+    """What report_status answers.
+
+    Raises:
+        RunError: it failed.
+    """
     answer = target.client("lambda").invoke(
-        FunctionName=target.outputs["ReportStatusFunction"], Payload=json.dumps({"run_id": run_id})
+        FunctionName=target.outputs["ReportStatusFunction"], Payload=json.dumps(question)
     )
     payload: dict[str, Any] = json.loads(answer["Payload"].read())
     if answer.get("FunctionError"):
         raise RunError(f"report_status failed: {payload.get('errorMessage', payload)}")
-    return None if "error" in payload else RunReport.model_validate(payload)
+    return payload
 
 
 class CallRates:

@@ -194,13 +194,14 @@ def _write_children(  # noqa: PLR0913, PLR0917 - what is known of the chunk by n
     if released:
         cursor.execute(_RELEASES, (Rows(released),))
     if linked:
-        cursor.execute(_CHILDREN, (Rows(_child(chunk.tenant_id, *one, utc(now)) for one in linked),))
+        checked_at = utc(now)
+        cursor.execute(_CHILDREN, (Rows(_child(chunk.tenant_id, *one, checked_at) for one in linked),))
     return len(released)
 
 
-def _child(tenant_id: int, seeker_id: int, line_user_id: str, old: str | None, now: datetime) -> tuple[Any, ...]:
+def _child(tenant_id: int, seeker_id: int, line_user_id: str, old: str | None, checked_at: datetime) -> tuple[Any, ...]:
     """A new link has not been checked; nor has one to another LINE id, but there an older answer may come."""
-    return tenant_id, seeker_id, line_user_id, now if old is not None else None
+    return tenant_id, seeker_id, line_user_id, checked_at if old is not None else None
 
 
 def _key(column: str) -> str:
