@@ -160,7 +160,7 @@ def _show_import(target: Target, import_id: str, *, as_json: bool) -> None:
 
 @app.command("import")
 @explained
-def import_file(
+def import_file(  # noqa: PLR0913, PLR0917 - one argument for each option
     file: Annotated[Path, typer.Argument(help="CSV or NDJSON, .gz or not.")],
     tenant: Annotated[int, typer.Option(min=1, help="Whose job seekers these are.")],
     errors: Annotated[Path | None, typer.Option(help="Where to write all errors, as CSV.")] = None,

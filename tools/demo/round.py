@@ -1,4 +1,4 @@
-"""The demonstration: seed, run a night, verify, report."""
+"""The demonstration: register job seekers, run a night, verify, report."""
 
 import json
 import time
@@ -12,10 +12,10 @@ from rich.live import Live
 from tools.cli.progress import LIMIT_PER_S, final, watch
 from tools.cli.runs import start
 from tools.cli.target import Target
+from tools.demo.registration import register
 from tools.demo.verify import verify
 from tools.line_double.control_client import DoubleControl, Report
 from tools.local_stack import LOCAL, running
-from tools.seed.job_seekers import seed
 from tools.seed.sizes import tenant_sizes
 from yomawari.domain.runs import RunReport
 
@@ -32,7 +32,7 @@ def demo(seekers: int, tenants: int, console: Console) -> bool:
     without_token = frozenset({tenants - 1}) if tenants > 1 else frozenset[int]()
     console.print(f"starting the local stack, for {seekers:,} job seekers of {tenants} tenants …")
     with running("demo", line_double=DOUBLE) as stack:
-        seed(stack, tenant_sizes(tenants, seekers), without_token=without_token)
+        registered = register(stack, tenant_sizes(tenants, seekers), console, without_token=without_token)
         target = Target(stack.stack_name, stack)
         began_s = time.monotonic()
         run_id = start(target)
@@ -44,10 +44,12 @@ def demo(seekers: int, tenants: int, console: Console) -> bool:
         control.close()
         verdict = verify(stack, run)
     console.print(final(run))
-    for problem in verdict.problems:
+    for problem in registered.problems + verdict.problems:
         console.print(f"[red]{problem}[/]")
     figures = _figures(run, asked, wall_s)
     is_verified = verdict.matched == verdict.seekers == seekers and not verdict.problems and _kept_limits(figures)
+    is_verified = is_verified and not registered.problems
+    figures["registration"] = registered.figures
     figures |= {"seekers": verdict.seekers, "matched": verdict.matched, "verified": is_verified}
     FIGURES.write_text(json.dumps(figures, indent=2) + "\n")
     console.print({name: figures[name] for name in figures if name != "peak_per_s_by_channel"})
