@@ -32,9 +32,9 @@ SELECT tenant_id, COUNT(*), CAST(SUM(external_key = CONCAT('seeker-', CAST(SUBST
 FROM job_seekers WHERE tenant_id = %s GROUP BY tenant_id
 """
 _CHILDREN: Final = """
-SELECT COUNT(*), CAST(COALESCE(SUM(a.line_user_id = CONCAT(
+SELECT COUNT(*), CAST(COALESCE(SUM(CAST(a.line_user_id AS BINARY) = CAST(CONCAT(
     IF((CAST(SUBSTRING(s.external_key, 8) AS UNSIGNED) + 1) %% %s = 0, 'u', 'U'),
-    MD5(CONCAT(s.tenant_id, ':', s.external_key)))), 0) AS SIGNED)
+    MD5(CONCAT(s.tenant_id, ':', s.external_key))) AS BINARY)), 0) AS SIGNED)
 FROM line_accounts a LEFT JOIN job_seekers s ON s.id = a.job_seeker_id AND s.tenant_id = a.tenant_id
 WHERE a.tenant_id = %s
 """

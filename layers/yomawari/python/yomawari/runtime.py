@@ -149,13 +149,13 @@ def report_run() -> ReportRun:
 def split_import() -> SplitImport:
     """The splitter."""
     settings = config.split_settings()
-    database = _database(settings.database)
+    session = Session(_database(settings.database))
     return SplitImport(
         S3Files(_client("s3")),
         open_claims,
-        MySqlImportStore(Session(database)),
+        MySqlImportStore(session),
         Queue(_client("sqs"), settings.registrations_queue_url),
-        _conclude_import(database, settings.event_bus_name),
+        _conclude_import(session, settings.event_bus_name),
         _now,
     )
 
@@ -170,9 +170,8 @@ def imports_dead_letters() -> Outbox:
 def register_seekers() -> RegisterSeekers:
     """The registrar."""
     settings = config.register_settings()
-    database = _database(settings.database)
-    conclude = _conclude_import(database, settings.event_bus_name)
-    return RegisterSeekers(MySqlRegistrationStore(Session(database)), conclude, _now)
+    session = Session(_database(settings.database))
+    return RegisterSeekers(MySqlRegistrationStore(session), _conclude_import(session, settings.event_bus_name), _now)
 
 
 @cache
@@ -213,8 +212,8 @@ def _conclude(database: Database, bus_name: str) -> ConcludeRun:
     return ConcludeRun(MySqlEndStore(Session(database)), EventBus(_client("events"), bus_name), _now)
 
 
-def _conclude_import(database: Database, bus_name: str) -> ConcludeImport:
-    return ConcludeImport(MySqlImportEndStore(Session(database)), EventBus(_client("events"), bus_name), _now)
+def _conclude_import(session: Session, bus_name: str) -> ConcludeImport:
+    return ConcludeImport(MySqlImportEndStore(session), EventBus(_client("events"), bus_name), _now)
 
 
 def _database(settings: config.DatabaseSettings) -> Database:
