@@ -138,6 +138,23 @@ class TestRegister:
         assert begun.registrations.register(chunk, NOON) == Registered(registered=4)
         assert begun.registrations.register(chunk.model_copy(update={"chunk": 1}), NOON) == Registered(updated=4)
 
+    def test_keys_may_have_any_characters(self, begun: Imports) -> None:
+        keys = ["'", '"', "\\", "%s", "%(tenant)s", "a\\'; --", "a b", "\u3000月", "\U0001f600", "\ufffe", "\u2028"]
+        chunk = chunk_of(*((line, key, None, None) for line, key in enumerate(keys, start=1)))
+        assert begun.registrations.register(chunk, NOON) == Registered(registered=len(keys))
+        assert begun.registrations.register(chunk.model_copy(update={"chunk": 1}), NOON) == Registered(
+            updated=len(keys)
+        )
+        assert set(begun.links()) == set(keys)
+
+    def test_a_key_that_an_older_system_left_a_space_behind_is_the_same(self, begun: Imports) -> None:
+        """As the server compares it: it would not let both be."""
+        begun.add_seeker(1, 5, "a" if isinstance(begun, MemoryImports) else "a ", None, FRIEND)
+        assert begun.registrations.register(chunk_of((1, "a", line_id(8), None)), NOON) == Registered(updated=1)
+        (account,) = (account for _, account in begun.links().values())
+        assert account is not None
+        assert account.line_user_id == line_id(8)
+
     def test_tenants_have_keys_and_line_ids_of_their_own(self, begun: Imports) -> None:
         begun.add_tenant(2)
         begun.imports.begin(key_of("other", 2), ETAG, NOON)
