@@ -8,7 +8,8 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from yomawari import runtime
-from yomawari.messages import Malformed, ObjectCreated, read
+from yomawari.messages import Malformed, read
+from yomawari.s3_events import ObjectCreated
 from yomawari.usecases.ports import Outgoing, Refused
 from yomawari.usecases.split_import import Split
 

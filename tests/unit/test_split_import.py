@@ -10,7 +10,8 @@ from tests.support.files import Importing, ndjson_of
 from tests.support.imports import MemoryImports, line_id, report_of
 from yomawari.domain.registrations import CHUNK_BYTES, bodies_of
 from yomawari.domain.rows import SeekerRow
-from yomawari.messages import Malformed, ObjectCreated, RegistrationChunk, read
+from yomawari.messages import Malformed, RegistrationChunk, read
+from yomawari.s3_events import ObjectCreated
 from yomawari.usecases.ports import Refused, Unavailable
 from yomawari.usecases.split_import import Split
 

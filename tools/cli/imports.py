@@ -103,12 +103,13 @@ def write_errors(target: Target, import_id: str, file: Path) -> int:
 def final_import(report: ImportReport) -> Group:
     """An import's totals and first errors."""
     style = _STYLES.get(report.state, "")
-    totals = Table(title=f"import {report.import_id} of tenant {report.tenant_id}: [{style}]{report.state}[/]")
+    headline = Text.assemble(f"import {report.import_id} of tenant {report.tenant_id}: ", (report.state, style))
+    totals = Table()
     counts = {"rows": report.rows, **report.model_dump(include={"registered", "updated", "rejected"})}
     for head in counts:
         totals.add_column(head, justify="right")
     totals.add_row(*("…" if count is None else f"{count:,}" for count in counts.values()))
-    return Group(totals, *_errors(report))
+    return Group(headline, totals, *_errors(report))
 
 
 def _errors(report: ImportReport) -> list[Table | Text]:
@@ -116,12 +117,12 @@ def _errors(report: ImportReport) -> list[Table | Text]:
         return [Text(f"nothing of the file is registered: {report.reason}", style="red")]
     if not report.errors:
         return []
-    table = Table(title=f"the first {len(report.errors)} of {report.rejected:,} errors", title_justify="left")
+    table = Table()
     for head in ("line", "column", "reason"):
         table.add_column(head, justify="right" if head == "line" else "left")
     for error in report.errors:
         table.add_row(f"{error.line:,}", escape(error.column or ""), error.reason)
-    return [table]
+    return [Text(f"the first {len(report.errors)} of {report.rejected:,} errors:"), table]
 
 
 def _live(import_id: str, report: ImportReport | None, elapsed_s: float) -> Text:

@@ -169,43 +169,6 @@ class RunCompleted(Message):
     tenants_skipped: int
 
 
-class _Theirs(BaseModel):
-    """A part of a body that AWS writes: it may come to say more than it does today."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class BucketNamed(_Theirs):
-    """Which bucket an object lies in."""
-
-    name: str
-
-
-class ObjectNamed(_Theirs):
-    """Which object, and what is in it: another etag is another content. The key is as it is, not URL-encoded."""
-
-    key: str
-    etag: str
-    version_id: Annotated[str | None, Field(alias="version-id")] = None
-
-
-class ObjectPlace(_Theirs):
-    """The part of S3's event that says what was put where."""
-
-    bucket: BucketNamed
-    object: ObjectNamed
-
-
-class ObjectCreated(Message):
-    """S3's `Object Created`, as EventBridge puts it on the imports queue."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    source: Literal["aws.s3"]
-    detail_type: Annotated[Literal["Object Created"], Field(alias="detail-type")]
-    detail: ObjectPlace
-
-
 RegistrationRow = tuple[
     Annotated[int, Field(gt=0)],
     Annotated[str, Field(min_length=1, max_length=64)],
