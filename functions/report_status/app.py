@@ -1,4 +1,4 @@
-"""report_status: how far a run or a day is, for operators; on its own schedule, whether the night's run has ended."""
+"""report_status: how far a run, a day or an import is; on its own schedule, whether the night's run has ended."""
 
 from typing import Any
 
@@ -10,7 +10,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from yomawari import runtime
 from yomawari.domain.runs import RunReport, run_id_of
 from yomawari.messages import StatusQuestion
-from yomawari.runtime import motivations
+from yomawari.runtime import imports, motivations
+from yomawari.usecases.report_import import UnknownImport
 from yomawari.usecases.report_run import UnknownRun
 
 logger = runtime.logger()
@@ -23,12 +24,14 @@ tracer = Tracer(auto_patch=False)
 @metrics.log_metrics
 @event_parser(model=StatusQuestion)
 def handler(event: StatusQuestion, context: LambdaContext) -> dict[str, Any]:
-    """Answer `{"run_id": …}` with the run and `{"day": …}` with the day's notifications and their summary.
+    """Answer `{"run_id": …}` with the run, `{"day": …}` with its notifications, `{"import_id": …}` with the import.
 
     On the schedule, say in a metric whether the night's run is unfinished.
     """
     if event.day is not None:
         return motivations.report_day().report(event.day).model_dump(mode="json")
+    if event.import_id is not None:
+        return of_import(event.import_id, event.errors_after)
     report = runtime.report_run()(event.run_id)
     if event.scheduled_time is not None:
         is_unfinished = not has_ended(report, event.scheduled_time)
@@ -37,6 +40,14 @@ def handler(event: StatusQuestion, context: LambdaContext) -> dict[str, Any]:
             logger.error("the night's run has not ended in time", extra={"scheduled_time": event.scheduled_time})
     if isinstance(report, UnknownRun):
         return {"error": f"there is no run {report.run_id}"}
+    return report.model_dump(mode="json")
+
+
+def of_import(import_id: str, errors_after: int | None) -> dict[str, Any]:
+    """An import with its first errors, or a page of its errors."""
+    report = imports.report_import()(import_id, errors_after)
+    if isinstance(report, UnknownImport):
+        return {"error": f"there is no import {report.import_id}"}
     return report.model_dump(mode="json")
 
 

@@ -8,6 +8,7 @@ import pymysql
 import pytest
 
 import yomawari.adapters.mysql
+from tests.support.imports import ETAG, chunk_of, key_of, line_id
 from tests.support.motivations import DAY, MySqlMotivations, People, hour
 from tests.support.rounds import NIGHT, RUN, MySqlRounds, Seeding, at
 from tools.bench.private_server import PrivateServer
@@ -16,19 +17,24 @@ from yomawari.adapters.mysql.days import MySqlDayReportStore
 from yomawari.adapters.mysql.deliveries import MySqlDeliveryStore
 from yomawari.adapters.mysql.dispatch import MySqlDispatchStore
 from yomawari.adapters.mysql.ends import MySqlEndStore
+from yomawari.adapters.mysql.import_reports import MySqlImportReportStore
+from yomawari.adapters.mysql.imports import MySqlImportEndStore, MySqlImportStore
 from yomawari.adapters.mysql.notifications import MySqlNotificationStore
+from yomawari.adapters.mysql.registrations import MySqlRegistrationStore
 from yomawari.adapters.mysql.reports import MySqlReportStore
 from yomawari.adapters.mysql.settle import MySqlSettleStore
 from yomawari.adapters.mysql.summaries import MySqlSummaryStore
 from yomawari.adapters.mysql.targets import MySqlTargetStore
+from yomawari.domain.imports import RowError
 from yomawari.domain.motivations import TakenUp
 from yomawari.messages import CheckResults
+from yomawari.usecases.import_ports import Registered
 from yomawari.usecases.motivation_ports import Recorded
 from yomawari.usecases.ports import Settled
 
 GRANTS = Path(yomawari.adapters.mysql.__file__).with_name("grants.sql")
 Sessions = dict[str, tuple[Session, Database]]
-ROLES = ("dispatcher", "writer", "notifier", "summarizer", "summary_sender", "reader")
+ROLES = ("dispatcher", "writer", "notifier", "summarizer", "summary_sender", "splitter", "registrar", "reader")
 USERS = tuple(f"yomawari_{role}" for role in ROLES)
 
 
@@ -98,6 +104,30 @@ def test_a_change_and_its_summary_with_each_functions_own_user(database: Databas
     tables.close()
 
 
+def test_an_import_with_each_functions_own_user(database: Database, sessions: Sessions) -> None:
+    rounds = MySqlRounds(database)
+    taken = Seeding(rounds).tenant(1, 2)
+    splitter, registrar = sessions["splitter"][0], sessions["registrar"][0]
+    begun = MySqlImportStore(splitter)
+    assert begun.begin(key_of(), ETAG, NIGHT) is True
+    begun.note_errors("first", [RowError(9, None, "is wrong")])
+    begun.note_errors("first", [RowError(9, None, "is wrong")])
+    store = MySqlRegistrationStore(registrar)
+    moved, conflict = (1, str(taken[0]), line_id(1), 5), (2, "b", f"U{taken[1]:032x}", None)
+    assert store.register(chunk_of(moved, conflict, (3, "c", None, None)), NIGHT) == Registered(1, 1, 1)
+    assert store.register(chunk_of(moved), NIGHT) == Registered()
+    begun.all_sent("first", 4, 1, 1)
+    assert MySqlImportEndStore(splitter).end("first", at(1)) == MySqlImportEndStore(registrar).end("first", at(1))
+    MySqlImportEndStore(registrar).announced("first", "completed_with_errors")
+    assert MySqlImportEndStore(splitter).end("first", at(2)) is None
+    assert begun.begin(key_of("second"), ETAG, NIGHT) is True
+    begun.reject("second", "the file is empty", at(3))
+    report = MySqlImportReportStore(sessions["reader"][0]).report("first")
+    assert report is not None
+    assert (report.state, report.rejected) == ("completed_with_errors", 2)
+    rounds.close()
+
+
 @pytest.mark.parametrize(
     ("user", "sql"),
     [
@@ -112,6 +142,13 @@ def test_a_change_and_its_summary_with_each_functions_own_user(database: Databas
         ("summary_sender", "SELECT * FROM line_accounts"),
         ("summary_sender", "DELETE FROM summary_deliveries"),
         ("reader", "UPDATE summary_days SET recipients = 0"),
+        ("splitter", "SELECT * FROM job_seekers"),
+        ("splitter", "SELECT name FROM tenants"),
+        ("splitter", "INSERT INTO import_chunks VALUES ('a', 1)"),
+        ("registrar", "INSERT INTO imports (import_id) VALUES ('a')"),
+        ("registrar", "DELETE FROM line_accounts"),
+        ("registrar", "SELECT * FROM tenants"),
+        ("registrar", "SELECT * FROM users"),
     ],
 )
 def test_nobody_may_do_more(sessions: Sessions, user: str, sql: str) -> None:

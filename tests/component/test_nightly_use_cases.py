@@ -108,7 +108,7 @@ def test_a_tenant_without_token_or_channel_is_skipped_and_shown(
     warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert warned == ["tenant skipped: no channel", "tenant skipped: no token"]
     night.write(answer(night.chunks()[0]))
-    (event,) = night.bus.announced
+    (event,) = night.bus.runs()
     assert (event.tenants, event.tenants_skipped, event.seekers) == (3, 2, 1)
 
 
@@ -124,7 +124,7 @@ def test_a_second_start_changes_nothing(night: Night, seed: Seeding) -> None:
 def test_a_run_with_nobody_to_ask_ends_with_its_dispatch(night: Night, seed: Seeding) -> None:
     seed.tenant(4, 3)
     night.dispatch(RUN)
-    assert [(event.state, event.tenants_skipped) for event in night.bus.announced] == [("completed", 1)]
+    assert [(event.state, event.tenants_skipped) for event in night.bus.runs()] == [("completed", 1)]
 
 
 def test_a_dispatch_that_died_goes_on_and_counts_the_same(night: Night, seed: Seeding) -> None:
@@ -174,7 +174,7 @@ def test_every_message_twice_and_in_reverse(night: Night, seed: Seeding) -> None
     assert [event.state for event in night.bus.announced] == ["completed_with_failures"]
     for results in [*reversed(answers), *reversed(redriven), *answers, *redriven]:
         night.write(results)
-    assert [(event.state, event.failed) for event in night.bus.announced] == [
+    assert [(event.state, event.failed) for event in night.bus.runs()] == [
         ("completed_with_failures", 3),
         ("completed", 0),
     ]

@@ -2,6 +2,7 @@
 
 import json
 from hashlib import md5
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -119,12 +120,39 @@ def test_send_summaries_takes_its_event(night: Night) -> None:
     assert report["summary"]["sent"] == 1
 
 
+def test_split_import_takes_its_event(night: Night) -> None:
+    night.seed({TENANT: 0})
+    assert night.container.invoke("SplitImport", recorded("split_import")) == {"batchItemFailures": []}
+    import_id = Path(s3_object("key")).stem
+    report = night.container.invoke("ReportStatus", {"import_id": import_id})
+    assert (report["tenant_id"], report["object_key"]) == (TENANT, s3_object("key"))
+    assert (report["state"], report["reason"]) == ("rejected", "the file is not there any more")
+
+
+def test_register_seekers_takes_its_event(night: Night) -> None:
+    night.seed({TENANT: 0})
+    night.container.invoke("SplitImport", recorded("split_import"))
+    assert night.container.invoke("RegisterSeekers", recorded("register_seekers")) == {"batchItemFailures": []}
+    keys = night.ledger.run("SELECT external_key, user_id FROM job_seekers ORDER BY id")
+    assert keys == [("seeker-1001", None), ("seeker-1002", 12)]
+    assert len(night.ledger.accounts()) == 1
+
+
+def s3_object(name: str) -> str:
+    """Something that the recorded event says of the file."""
+    body = json.loads(recorded("split_import")["Records"][0]["body"])
+    return str(body["detail"]["object"][name])
+
+
 def test_report_status_says_so_when_there_is_no_such_run(night: Night) -> None:
     assert night.container.invoke("ReportStatus", {"run_id": RUN}) == {"error": f"there is no run {RUN}"}
     assert night.container.invoke("ReportStatus", {}) == {"error": "there is no run latest"}
 
 
-@pytest.mark.parametrize("function", ["check_friends", "write_results", "notify_change", "send_summaries"])
+@pytest.mark.parametrize(
+    "function",
+    ["check_friends", "write_results", "notify_change", "send_summaries", "split_import", "register_seekers"],
+)
 def test_recorded_bodies_have_the_digest_that_sqs_would_give(function: str) -> None:
     for record in recorded(function)["Records"]:
         assert record["md5OfBody"] == md5(record["body"].encode(), usedforsecurity=False).hexdigest()

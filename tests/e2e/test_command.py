@@ -1,10 +1,12 @@
 """The `yomawari` command on a local stack of real parts: the template deployed by the SAM CLI, queues, functions."""
 
 import json
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import boto3
 import pytest
@@ -19,6 +21,7 @@ from tools.seed.job_seekers import seed
 from tools.seed.motivations import motivation_sizes, seed_motivations
 from tools.seed.sizes import tenant_sizes
 from yomawari.domain.days import DayReport
+from yomawari.domain.imports import ImportReport
 from yomawari.domain.runs import TOKYO, RunReport
 
 SEEKERS, TENANTS, WITHOUT_TOKEN, REVOKED = 3_000, 5, 4, 2
@@ -48,7 +51,9 @@ def status() -> RunReport:
     return RunReport.model_validate_json(yomawari("status", str(RUN_ID), "--json").stdout)
 
 
-def test_a_night_with_a_refused_channel_is_completed_by_a_redrive(stack: StackState, line: DoubleControl) -> None:
+def test_a_night_with_a_refused_channel_is_completed_by_a_redrive(
+    stack: StackState, line: DoubleControl, tmp_path: Path
+) -> None:
     line.set_token(token_for(str(REVOKED)), revoked=True)
     night = yomawari("night", "--at", SCHEDULED, "--timeout-s", "120")
     assert night.exit_code == 1, night.stdout
@@ -68,6 +73,7 @@ def test_a_night_with_a_refused_channel_is_completed_by_a_redrive(stack: StackSt
     the_same_night_again_asks_nobody(run, line)
     the_morning_question_finds_the_run(stack)
     changes_are_told_and_summed_up(stack, line)
+    a_file_is_registered(tmp_path)
 
 
 def skipped_and_refused(run: RunReport) -> int:
@@ -113,6 +119,22 @@ def changes_are_told_and_summed_up(stack: StackState, line: DoubleControl) -> No
     too_many = yomawari("notify", "--changes", "100000")
     assert too_many.exit_code == 1
     assert "nobody was told about" in too_many.stdout
+
+
+def a_file_is_registered(directory: Path) -> None:
+    """From the file to the bucket, over both queues, and back as a table, as JSON and as CSV."""
+    file, errors = directory / "seekers.csv", directory / "errors.csv"
+    file.write_text("external_key,line_user_id\r\n髙橋,\r\nb,U\r\n", encoding="cp932", newline="")
+    done = yomawari("import", str(file), "--tenant", "1", "--errors", str(errors), "--timeout-s", "60")
+    assert done.exit_code == 1, done.stdout
+    assert "completed_with_errors" in done.stdout
+    assert "must be U and 32 hex digits" in done.stdout
+    assert errors.read_text(encoding="utf-8-sig").splitlines()[1].startswith("3,line_user_id,")
+    import_id = re.search(r"import ([0-9a-f-]+) of tenant 1", done.stdout)
+    assert import_id is not None
+    report = ImportReport.model_validate_json(yomawari("status", import_id[1], "--json").stdout)
+    assert (report.rows, report.registered, report.rejected) == (2, 1, 1)
+    assert "there is no import nowhere" in yomawari("status", "nowhere").stdout
 
 
 @pytest.mark.usefixtures("stack")

@@ -15,7 +15,7 @@ from aiobotocore.session import AioSession, get_session
 
 from tests.support.pump import Context
 from yomawari import runtime
-from yomawari.runtime import motivations
+from yomawari.runtime import imports, motivations
 from yomawari.usecases.dispatch_checks import DispatchChecks
 
 _CACHED = (
@@ -33,6 +33,11 @@ _CACHED = (
     motivations.send_summaries,
     motivations.summaries_dead_letters,
     motivations.report_day,
+    imports.split_import,
+    imports.imports_dead_letters,
+    imports.register_seekers,
+    imports.registrations_dead_letters,
+    imports.report_import,
 )
 APPS = {
     "DispatchChecks": "dispatch_checks",
@@ -42,6 +47,8 @@ APPS = {
     "NotifyChange": "notify_change",
     "DispatchSummaries": "dispatch_summaries",
     "SendSummaries": "send_summaries",
+    "SplitImport": "split_import",
+    "RegisterSeekers": "register_seekers",
 }
 
 

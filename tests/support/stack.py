@@ -11,15 +11,9 @@ from tests.support.template import Json, parameters, resources, target, translat
 
 NAME = "yomawari-test"
 QUEUES = (
-    "FriendChecksDeadLetters",
-    "WritesDeadLetters",
-    "MotivationChangesDeadLetters",
-    "SummariesDeadLetters",
-    "ScheduleDeadLetters",
-    "FriendChecks",
-    "Writes",
-    "MotivationChanges",
-    "Summaries",
+    *("FriendChecksDeadLetters", "WritesDeadLetters", "ScheduleDeadLetters", "FriendChecks", "Writes"),
+    *("MotivationChangesDeadLetters", "SummariesDeadLetters", "MotivationChanges", "Summaries"),
+    *("ImportsDeadLetters", "RegistrationsDeadLetters", "Imports", "Registrations"),
 )
 """A queue after the one that its redrive policy names."""
 
@@ -48,6 +42,7 @@ class Stack:
         for name in QUEUES:
             self._refs[name] = self._create_queue(name)
         self._create_table(aws("dynamodb"))
+        self._create_bucket(aws("s3"))
         self._refs["Bus"] = NAME
         self._listen(aws("events"))
         secrets = aws("secretsmanager")
@@ -160,6 +155,12 @@ class Stack:
         wanted = {name: properties[name] for name in ("BillingMode", "AttributeDefinitions", "KeySchema")}
         dynamodb.create_table(TableName="gate", **wanted)
         self._refs["GateTable"] = "gate"
+
+    def _create_bucket(self, s3: Any) -> None:
+        versions = resources("AWS::S3::Bucket")["ImportFiles"]["VersioningConfiguration"]
+        s3.create_bucket(Bucket="import-files", CreateBucketConfiguration={"LocationConstraint": REGION})
+        s3.put_bucket_versioning(Bucket="import-files", VersioningConfiguration=versions)
+        self._refs["ImportFiles"] = "import-files"
 
     def _listen(self, events: Any) -> None:
         events.create_event_bus(Name=NAME)

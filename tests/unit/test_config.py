@@ -16,6 +16,8 @@ READERS: dict[str, Callable[[], Any]] = {
     "DispatchSummaries": config.summary_dispatch_settings,
     "SendSummaries": config.summary_send_settings,
     "ReportStatus": config.database_settings,
+    "SplitImport": config.split_settings,
+    "RegisterSeekers": config.register_settings,
 }
 NUMBERS = {"DATABASE_PORT": "3307", "CHANNELS_AT_ONCE": "4"}
 

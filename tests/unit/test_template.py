@@ -84,21 +84,19 @@ def test_every_queue_is_encrypted_and_refuses_plain_http(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_a_rules_queue_gets_the_detail_and_takes_it_from_that_rule_only(name: str) -> None:
+def test_a_rules_queue_takes_events_from_that_rule_only(name: str) -> None:
     [sent] = RULES[name]["Targets"]
-    queue = target(sent["Arn"])
-    assert sent["InputPath"] == "$.detail"
-    [policy] = [
-        one for one in resources("AWS::SQS::QueuePolicy").values() if [target(one) for one in one["Queues"]] == [queue]
-    ]
+    policies = resources("AWS::SQS::QueuePolicy").values()
+    [policy] = [one for one in policies if target(sent["Arn"]) in {target(queue) for queue in one["Queues"]}]
     [allowed] = [one for one in policy["PolicyDocument"]["Statement"] if one["Effect"] == "Allow"]
-    assert (target(allowed["Resource"]), allowed["Action"]) == (queue, "sqs:SendMessage")
+    assert (allowed["Principal"], allowed["Action"]) == ({"Service": "events.amazonaws.com"}, "sqs:SendMessage")
     assert target(allowed["Condition"]["ArnEquals"]["aws:SourceArn"]) == name
 
 
 def test_changes_come_from_the_applications_bus() -> None:
     rule = RULES["MotivationChangedRule"]
     assert (target(rule["EventBusName"]), rule["EventPattern"]) == ("Bus", {"detail-type": ["MotivationChanged"]})
+    assert rule["Targets"][0]["InputPath"] == "$.detail"
 
 
 @pytest.mark.parametrize("name", QUEUES.keys() - DEAD_LETTERS)
@@ -279,7 +277,7 @@ def test_a_quota_that_is_used_up_is_watched() -> None:
 
 def test_the_dashboard_is_json_and_names_only_what_exists() -> None:
     body = resources("AWS::CloudWatch::Dashboard")["Dashboard"]["DashboardBody"]["Fn::Sub"]
-    assert len(json.loads(body)["widgets"]) == 8
+    assert len(json.loads(body)["widgets"]) == 10
     for text in ("Calls", "RateLimited", "Retries", "Settled", "Failed"):
         assert text in body
 
@@ -294,6 +292,7 @@ def test_the_outputs_name_all_that_an_operator_reaches_for() -> None:
         *resources("AWS::SecretsManager::Secret"),
         "GateTable",
         "Bus",
+        "ImportFiles",
     }
 
 

@@ -12,13 +12,12 @@ from typing import Annotated, Final, ParamSpec
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.markup import escape
-from rich.table import Table
 
 from tools import local_stack
-from tools.cli import day_progress, motivations, progress, runs
+from tools.cli import day_progress, imports, motivations, progress, runs
 from tools.cli import redrive as redriving
 from tools.cli.target import Target, TargetError
 from tools.demo.round import DOUBLE
@@ -175,31 +174,58 @@ def summary(
 @app.command()
 @explained
 def status(
-    what: Annotated[str, typer.Argument(help="A run's id, such as 202611220200, or a day, such as 2026-11-22.")] = (
-        "latest"
-    ),
+    what: Annotated[
+        str, typer.Argument(help="A run's id (202611220200), a day (2026-11-22), or an import's id.")
+    ] = "latest",
     local: Local = None,
     stack: Stack = "yomawari-dev",
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
-    """Show a run, the latest unless one is named, or a day's notifications and their summary."""
+    """Show a run, the latest unless one is named; a day's notifications and their summary; or an import."""
     target = Target.named(local, stack)
     if _DAY.fullmatch(what):
         day = motivations.report_day(target, date_of.fromisoformat(what))
         _show(day.model_dump_json(indent=2) if as_json else day_progress.day_table(day))
-        return
-    run = runs.report(target, what if what == "latest" else int(what))
-    if run is None:
-        raise runs.RunError(f"there is no run {what}")
-    _show(run.model_dump_json(indent=2) if as_json else progress.final(run))
+    elif what == "latest" or what.isdecimal():
+        run = runs.report(target, what if what == "latest" else int(what))
+        if run is None:
+            raise runs.RunError(f"there is no run {what}")
+        _show(run.model_dump_json(indent=2) if as_json else progress.final(run))
+    else:
+        found = imports.report_import(target, what)
+        if found is None:
+            raise runs.RunError(f"there is no import {what}")
+        _show(found.model_dump_json(indent=2) if as_json else imports.final_import(found))
 
 
-def _show(report: Table | str) -> None:
+def _show(report: RenderableType | str) -> None:
     """JSON as it is, for scripts; a table for people."""
     if isinstance(report, str):
         print(report)
     else:
         console.print(report)
+
+
+@app.command("import")
+@explained
+def import_file(  # noqa: PLR0913, PLR0917 - one argument for each option
+    file: Annotated[Path, typer.Argument(help="CSV or NDJSON, .gz or not.")],
+    tenant: Annotated[int, typer.Option(min=1, help="Whose job seekers these are.")],
+    errors: Annotated[Path | None, typer.Option(help="Where to write all errors, as CSV.")] = None,
+    timeout_s: Annotated[float, typer.Option(help="How long to watch.")] = 3600,
+    local: Local = None,
+    stack: Stack = "yomawari-dev",
+) -> None:
+    """Register a file of job seekers, and show what became of it; status 1 if anything was rejected."""
+    target, import_id = Target.named(local, stack), imports.new_import_id(datetime.now(UTC))
+    imports.upload(target, file, tenant, import_id)
+    with Live(console=console, refresh_per_second=4, transient=True) as show:
+        report = imports.watch_import(target, import_id, show, timeout_s)
+    console.print(imports.final_import(report))
+    if errors is not None:
+        console.print(f"{imports.write_errors(target, import_id, errors):,} errors written to {escape(str(errors))}")
+    if report.state != "completed":
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""The demonstration: seed, run a night, tell changes and sum them up, verify, report."""
+"""The demonstration: register job seekers, run a night, tell changes and sum them up, verify, report."""
 
 import json
 import time
@@ -13,10 +13,10 @@ from tools.cli.progress import LIMIT_PER_S, final, watch
 from tools.cli.runs import start
 from tools.cli.target import Target
 from tools.demo.notifications import notifications
+from tools.demo.registration import register
 from tools.demo.verify import verify
 from tools.line_double.control_client import DoubleControl, Report
 from tools.local_stack import LOCAL, running
-from tools.seed.job_seekers import seed
 from tools.seed.sizes import tenant_sizes
 from yomawari.domain.runs import RunReport
 
@@ -33,7 +33,7 @@ def demo(seekers: int, tenants: int, console: Console) -> bool:
     without_token = frozenset({tenants - 1}) if tenants > 1 else frozenset[int]()
     console.print(f"starting the local stack, for {seekers:,} job seekers of {tenants} tenants …")
     with running("demo", line_double=DOUBLE) as stack:
-        seed(stack, tenant_sizes(tenants, seekers), without_token=without_token)
+        registered = register(stack, tenant_sizes(tenants, seekers), console, without_token=without_token)
         target = Target(stack.stack_name, stack)
         began_s = time.monotonic()
         run_id = start(target)
@@ -46,11 +46,12 @@ def demo(seekers: int, tenants: int, console: Console) -> bool:
         verdict = verify(stack, run)
         console.print(final(run))
         told = notifications(stack, seekers, console)
-    for problem in verdict.problems + told.problems:
+    for problem in registered.problems + verdict.problems + told.problems:
         console.print(f"[red]{problem}[/]")
     figures = _figures(run, asked, wall_s)
     is_verified = verdict.matched == verdict.seekers == seekers and not verdict.problems and _kept_limits(figures)
-    is_verified = is_verified and told.figures["verified"]
+    is_verified = is_verified and not registered.problems and told.figures["verified"]
+    figures["registration"] = registered.figures
     figures |= {"seekers": verdict.seekers, "matched": verdict.matched, "verified": is_verified}
     figures["notifications"] = told.figures
     FIGURES.write_text(json.dumps(figures, indent=2) + "\n")

@@ -39,18 +39,28 @@ def seed(stack: StackState, sizes: Sequence[int], *, without_token: frozenset[in
         sizes: job seekers by tenant.
         without_token: tenants whose channel access token is missing.
     """
+    seed_tenants(stack, len(sizes), without_token=without_token)
     with stack.database.connect() as connection, connection.cursor() as cursor:
         connection.select_db(stack.database.name)
         for tenant_id, seekers in enumerate(sizes, start=1):
-            _seed_tenant(cursor, tenant_id, seekers)
+            _seed_job_seekers(cursor, tenant_id, seekers)
             connection.commit()
         cursor.execute("ANALYZE TABLE job_seekers, line_accounts")
-    _put_tokens(stack, set(range(1, len(sizes) + 1)) - without_token)
 
 
-def _seed_tenant(cursor: Cursor, tenant_id: int, seekers: int) -> None:
-    cursor.execute("INSERT INTO tenants (id, name) VALUES (%s, %s)", (tenant_id, f"agency-{tenant_id:03d}"))
-    cursor.execute("INSERT INTO line_channels (tenant_id, channel_id) VALUES (%s, %s)", (tenant_id, 10_000 + tenant_id))
+def seed_tenants(stack: StackState, tenants: int, *, without_token: frozenset[int] = frozenset()) -> None:
+    """Make tenants 1 to n with their channels and tokens, and without job seekers."""
+    with stack.database.connect() as connection, connection.cursor() as cursor:
+        connection.select_db(stack.database.name)
+        for tenant_id in range(1, tenants + 1):
+            cursor.execute("INSERT INTO tenants (id, name) VALUES (%s, %s)", (tenant_id, f"agency-{tenant_id:03d}"))
+            channel = (tenant_id, 10_000 + tenant_id)
+            cursor.execute("INSERT INTO line_channels (tenant_id, channel_id) VALUES (%s, %s)", channel)
+        connection.commit()
+    _put_tokens(stack, set(range(1, tenants + 1)) - without_token)
+
+
+def _seed_job_seekers(cursor: Cursor, tenant_id: int, seekers: int) -> None:
     for first in range(0, seekers, _ROWS_PER_INSERT):
         cursor.execute(_SEEKERS, (tenant_id, first, min(_ROWS_PER_INSERT, seekers - first)))
     cursor.execute(_ACCOUNTS, (INVALID_EVERY, tenant_id))

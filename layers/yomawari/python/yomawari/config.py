@@ -87,6 +87,25 @@ class WriteSettings:
     event_bus_name: str
 
 
+@dataclass(frozen=True, slots=True)
+class SplitSettings:
+    """Of split_import."""
+
+    database: DatabaseSettings
+    imports_dead_letters_url: str
+    registrations_queue_url: str
+    event_bus_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterSettings:
+    """Of register_seekers."""
+
+    database: DatabaseSettings
+    registrations_dead_letters_url: str
+    event_bus_name: str
+
+
 def database_settings() -> DatabaseSettings:
     """Where MySQL is, and which secret holds this function's own user."""
     return DatabaseSettings(
@@ -156,6 +175,25 @@ def summary_send_settings() -> SummarySendSettings:
 
 def _line_settings() -> LineSettings:
     return LineSettings(base_url=_get("LINE_BASE_URL"), token_path=_get("TOKEN_PATH"), gate_table=_get("GATE_TABLE"))
+
+
+def split_settings() -> SplitSettings:
+    """What split_import needs; which bucket, S3's own events say."""
+    return SplitSettings(
+        database=database_settings(),
+        imports_dead_letters_url=_get("IMPORTS_DEAD_LETTERS_URL"),
+        registrations_queue_url=_get("REGISTRATIONS_QUEUE_URL"),
+        event_bus_name=_get("EVENT_BUS_NAME"),
+    )
+
+
+def register_settings() -> RegisterSettings:
+    """What register_seekers needs."""
+    return RegisterSettings(
+        database=database_settings(),
+        registrations_dead_letters_url=_get("REGISTRATIONS_DEAD_LETTERS_URL"),
+        event_bus_name=_get("EVENT_BUS_NAME"),
+    )
 
 
 def _get(name: str) -> str:

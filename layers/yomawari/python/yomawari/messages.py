@@ -11,7 +11,9 @@ from typing import Annotated, Final, Literal, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from yomawari.domain.imports import ImportEndState
 from yomawari.domain.motivations import ChangeKind, Language, Motivation
+from yomawari.domain.registrations import CHUNK_ROWS
 from yomawari.domain.summaries import CHUNK_RECIPIENTS, MAX_CHANGES
 
 MAX_CHUNK_SEEKERS: Final = 1_000
@@ -23,6 +25,8 @@ TenantId = Annotated[int, Field(gt=0)]
 JobSeekerId = Annotated[int, Field(gt=0)]
 Seeker = tuple[JobSeekerId, Annotated[str, Field(max_length=64)]]
 SeekerIds = Annotated[list[JobSeekerId], Field(max_length=MAX_CHUNK_SEEKERS)]
+
+ImportId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 MAX_TARGETS: Final = 3_000
 """So many ids of 20 digits, the longest there are, fit into one body."""
@@ -46,12 +50,15 @@ class Scheduled(Message):
 class StatusQuestion(Message):
     """What report_status is asked: about one run or the latest, by an operator or (with a time) by its schedule.
 
-    With a day it is asked about that day's notifications and their summary instead.
+    With a day it is asked about that day's notifications and their summary instead; or about an import: how far it is,
+    or (with `errors_after`) the page of its errors that begins after a line.
     """
 
     run_id: RunId | Literal["latest"] = "latest"
     scheduled_time: str | None = None
     day: date | None = None
+    import_id: ImportId | None = None
+    errors_after: Annotated[int, Field(ge=0)] | None = None
 
 
 class FriendCheckChunk(Message):
@@ -172,6 +179,48 @@ class RunCompleted(Message):
     passed_over: int
     tenants: int
     tenants_skipped: int
+
+
+RegistrationRow = tuple[
+    Annotated[int, Field(gt=0)],
+    Annotated[str, Field(min_length=1, max_length=64)],
+    Annotated[str, Field(pattern=r"^U[0-9a-f]{32}$")] | None,
+    Annotated[int, Field(gt=0, lt=2**63)] | None,
+]
+"""(line of the file, external key, LINE user id, user id); None means that the file says nothing."""
+
+
+class RegistrationChunk(Message):
+    """Up to 500 rows of an import, each well formed and different from all others of its file by key and LINE id."""
+
+    version: Literal[1] = 1
+    kind: Literal["registration_chunk"] = "registration_chunk"
+    import_id: ImportId
+    tenant_id: TenantId
+    chunk: Annotated[int, Field(ge=0)]
+    rows: Annotated[list[RegistrationRow], Field(min_length=1, max_length=CHUNK_ROWS)]
+
+
+class ImportCompleted(Message):
+    """On the event bus, once an import has ended; `reason` says why a file was rejected as a whole.
+
+    `rows` of a file: those registered (new), those updated (known before), and those rejected with an error.
+    """
+
+    version: Literal[1] = 1
+    kind: Literal["import_completed"] = "import_completed"
+    import_id: ImportId
+    tenant_id: TenantId
+    state: ImportEndState
+    reason: str | None = None
+    rows: int
+    registered: int
+    updated: int
+    rejected: int
+
+
+Announcement = RunCompleted | ImportCompleted
+"""What the bus is told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,21 +4,20 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from yomawari.messages import RunCompleted
+from yomawari.messages import Announcement
 from yomawari.usecases.ports import Unavailable
 
 SOURCE: Final = "yomawari"
-RUN_COMPLETED: Final = "RunCompleted"
 
 
 class EventBus:
-    """A bus behind a boto3 EventBridge client."""
+    """A bus behind a boto3 EventBridge client; an event's detail type is the name of its model: `RunCompleted`."""
 
     def __init__(self, client: Any, bus_name: str) -> None:  # noqa: ANN401 - boto3 makes its clients at run time
         self._client = client
         self._bus_name = bus_name
 
-    def announce(self, event: RunCompleted) -> None:
+    def announce(self, event: Announcement) -> None:
         """Put the event on the bus.
 
         Raises:
@@ -27,7 +26,7 @@ class EventBus:
         entry = {
             "EventBusName": self._bus_name,
             "Source": SOURCE,
-            "DetailType": RUN_COMPLETED,
+            "DetailType": type(event).__name__,
             "Detail": event.model_dump_json(),
         }
         try:

@@ -12,7 +12,7 @@ from typing import Literal, Protocol, TypeVar
 from yomawari.domain.gate import Ahead, Closed, Leased
 from yomawari.domain.outcomes import Answer
 from yomawari.domain.runs import EndState, RunReport
-from yomawari.messages import CheckResults, RunCompleted
+from yomawari.messages import Announcement, CheckResults, RunCompleted
 
 T = TypeVar("T")
 
@@ -100,8 +100,8 @@ class TokenNames(Protocol):
 class Bus(Protocol):
     """The event bus."""
 
-    def announce(self, event: RunCompleted) -> None:
-        """Tell the bus that a run has ended, or has ended differently."""
+    def announce(self, event: Announcement) -> None:
+        """Tell the bus that a run or an import has ended, or that a run has ended differently."""
         ...
 
 

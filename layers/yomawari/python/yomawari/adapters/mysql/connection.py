@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 import pymysql
 from pymysql.connections import MySQLResult
 from pymysql.constants import CLIENT, CR, ER
-from pymysql.converters import conversions
+from pymysql.converters import conversions, escape_datetime, escape_string
 from pymysql.cursors import Cursor, SSCursor
 
 from yomawari.domain.backoff import full_jitter_us
@@ -70,6 +70,42 @@ def _bound_ids(ids: Ids, _: object) -> str:
     return f"({','.join(map(int.__repr__, ids))})"
 
 
+class Texts(tuple[str, ...]):
+    """Strings for `IN %s`, bound four times as fast as a plain tuple, as Ids are."""
+
+    __slots__ = ()
+
+
+def _bound_texts(texts: Texts, _: object) -> str:
+    return f"({','.join(map(_bound_text, texts))})"
+
+
+def _bound_text(text: str) -> str:
+    """Backslashes escape, because _SESSION sets a mode without NO_BACKSLASH_ESCAPES."""
+    return f"'{escape_string(text)}'"
+
+
+class Rows(tuple[tuple[int | str | datetime | None, ...], ...]):
+    """Rows for `VALUES %s`: bound eight times as fast as by executemany, which takes each value for anything at all."""
+
+    __slots__ = ()
+
+
+def _bound_rows(rows: Rows, _: object) -> str:
+    return ",".join([f"({','.join([_BOUND[type(value)](value) for value in row])})" for row in rows])
+
+
+_BOUND: Final[dict[type, Callable[[Any], str]]] = {
+    int: int.__repr__,
+    str: _bound_text,
+    datetime: escape_datetime,
+    type(None): lambda _: "NULL",
+}
+
+
+_OWN_TYPES: Final[dict[Any, Any]] = {Ids: _bound_ids, Texts: _bound_texts, Rows: _bound_rows}
+
+
 @dataclass(frozen=True, slots=True)
 class Database:
     """Where MySQL is, and as whom to come; TLS is verified against `tls_ca` (a file), and not used without one."""
@@ -107,7 +143,7 @@ def connect(database: Database, cursor: type[Cursor] = Cursor) -> "pymysql.Conne
         cursorclass=cursor,
         client_flag=CLIENT.FOUND_ROWS,
         autocommit=False,
-        conv={**conversions, Ids: _bound_ids},  # type: ignore[dict-item] # the stubs know no types of our own
+        conv={**conversions, **_OWN_TYPES},
         init_command=_ISOLATION,
         connect_timeout=_CONNECT_TIMEOUT_S,
         read_timeout=_IO_TIMEOUT_S,

@@ -24,3 +24,15 @@ GRANT INSERT, UPDATE ON summary_days TO 'yomawari_summarizer'@'%';
 GRANT SELECT, INSERT, UPDATE ON summary_deliveries TO 'yomawari_summary_sender'@'%';
 
 GRANT SELECT ON * TO 'yomawari_reader'@'%';
+
+-- Of the two, only the registrar touches job seekers. Whether a tenant exists is all that the splitter asks of tenants.
+GRANT SELECT (id) ON tenants TO 'yomawari_splitter'@'%';
+GRANT SELECT, INSERT, UPDATE ON imports TO 'yomawari_splitter'@'%';
+GRANT SELECT, INSERT, UPDATE ON import_errors TO 'yomawari_splitter'@'%';
+
+GRANT SELECT, UPDATE ON imports TO 'yomawari_registrar'@'%';
+GRANT SELECT, INSERT ON import_chunks TO 'yomawari_registrar'@'%';
+GRANT SELECT, INSERT, UPDATE ON import_errors TO 'yomawari_registrar'@'%';
+GRANT SELECT, INSERT, UPDATE ON import_releases TO 'yomawari_registrar'@'%';
+GRANT SELECT, INSERT, UPDATE ON job_seekers TO 'yomawari_registrar'@'%';
+GRANT SELECT, INSERT, UPDATE ON line_accounts TO 'yomawari_registrar'@'%';

@@ -1,4 +1,4 @@
--- Every table of the nightly round and of the motivation notifications. Runs on MySQL 8.0/8.4, Aurora MySQL 3 and MariaDB 10.6+, and may be applied again.
+-- Every table of the nightly round, of the motivation notifications and of bulk registration. Runs on MySQL 8.0/8.4, Aurora MySQL 3 and MariaDB 10.6+, and may be applied again.
 
 -- language is that of the messages the tenant's channel sends.
 CREATE TABLE IF NOT EXISTS tenants (
@@ -17,11 +17,12 @@ CREATE TABLE IF NOT EXISTS line_channels (
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
 
 -- user_id is the person behind it, who may be a job seeker of several tenants; NULL where nobody has claimed the entry.
+-- external_key is the tenant's own name for the entry, compared exactly: the default collation takes 'a' for 'A'.
 CREATE TABLE IF NOT EXISTS job_seekers (
     id            BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
     tenant_id     INT UNSIGNED    NOT NULL,
     user_id       BIGINT UNSIGNED NULL,
-    external_key  VARCHAR(64)     NOT NULL,
+    external_key  VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     created_at    DATETIME(6)     NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
     UNIQUE KEY job_seekers_external_key (tenant_id, external_key),
     KEY job_seekers_user (user_id, tenant_id),
@@ -205,4 +206,56 @@ CREATE TABLE IF NOT EXISTS summary_deliveries (
     first_attempt_at  DATETIME(6)     NOT NULL,
     settled_at        DATETIME(6)     NULL,
     PRIMARY KEY (day, user_id)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+
+-- One row per file. The counters move in the transaction that registers a chunk, which holds the row's lock anyway, so a
+-- look at them costs one row however large the file is. rows_total and chunks stay NULL until all chunks are sent;
+-- rejected counts what registering found, and from then on what cutting the file found as well. releases counts the rows
+-- of import_releases, so that the many imports that have none need not look there.
+CREATE TABLE IF NOT EXISTS imports (
+    import_id        VARCHAR(64)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
+    tenant_id        INT UNSIGNED NOT NULL,
+    object_key       VARCHAR(200) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    etag             VARCHAR(100) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    state            ENUM ('splitting', 'registering', 'completed', 'completed_with_errors', 'rejected') NOT NULL,
+    announced_state  ENUM ('completed', 'completed_with_errors', 'rejected') NULL,
+    reason           VARCHAR(500) NULL,
+    rows_total       INT UNSIGNED NULL,
+    chunks           INT UNSIGNED NULL,
+    chunks_done      INT UNSIGNED NOT NULL DEFAULT 0,
+    registered       INT UNSIGNED NOT NULL DEFAULT 0,
+    updated          INT UNSIGNED NOT NULL DEFAULT 0,
+    rejected         INT UNSIGNED NOT NULL DEFAULT 0,
+    releases         INT UNSIGNED NOT NULL DEFAULT 0,
+    created_at       DATETIME(6)  NOT NULL,
+    ended_at         DATETIME(6)  NULL,
+    CONSTRAINT imports_tenant FOREIGN KEY (tenant_id) REFERENCES tenants (id)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+
+-- The ledger: a chunk that stands here is registered, and does nothing any more, however late it comes again.
+CREATE TABLE IF NOT EXISTS import_chunks (
+    import_id  VARCHAR(64)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    chunk      INT UNSIGNED NOT NULL,
+    PRIMARY KEY (import_id, chunk),
+    CONSTRAINT import_chunks_import FOREIGN KEY (import_id) REFERENCES imports (import_id) ON DELETE CASCADE
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+
+-- line is that of the file on which the row begins; column_name is NULL when the whole row is meant.
+CREATE TABLE IF NOT EXISTS import_errors (
+    import_id    VARCHAR(64)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    line         INT UNSIGNED NOT NULL,
+    column_name  VARCHAR(64)  NULL,
+    reason       VARCHAR(200) NOT NULL,
+    PRIMARY KEY (import_id, line),
+    CONSTRAINT import_errors_import FOREIGN KEY (import_id) REFERENCES imports (import_id) ON DELETE CASCADE
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+
+-- LINE ids that this import has taken from a job seeker, who still counts as their owner for the rest of the file:
+-- otherwise the order of the chunks would decide which rows are good. An ended import's rows are not needed any more.
+CREATE TABLE IF NOT EXISTS import_releases (
+    import_id      VARCHAR(64)     CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    line_user_id   VARCHAR(64)     CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    job_seeker_id  BIGINT UNSIGNED NOT NULL,
+    PRIMARY KEY (import_id, line_user_id),
+    CONSTRAINT import_releases_import FOREIGN KEY (import_id) REFERENCES imports (import_id) ON DELETE CASCADE
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
