@@ -87,8 +87,11 @@ def _compare(
 ) -> Notified:
     expected = _expected(audiences, day)
     intended = Counter((key, user_id) for key, people in audiences.of.items() for user_id in people)
+    extra = found - expected
+    duplicates = sum(count for message, count in extra.items() if message in expected)
     wrong = {
-        "messages nobody should have got": (found - expected).total(),
+        "messages somebody got too often": duplicates,
+        "messages nobody should have got": extra.total() - duplicates,
         "messages missing": (expected - found).total(),
         "people recorded who were not told": (recorded - intended).total(),
         "people told who are not recorded": (intended - recorded).total(),
@@ -103,7 +106,7 @@ def _compare(
         "told": by_endpoint["multicast"],
         "recorded": recorded.total(),
         "summaries": by_endpoint["push"],
-        "duplicates": sum(count - 1 for count in found.values() if count > 1),
+        "duplicates": duplicates,
         "missing": wrong["messages missing"],
         "audience_queries_in_summary": queries,
         "verified": not problems and by_endpoint["push"] > 0,
