@@ -30,7 +30,7 @@ from yomawari.usecases.register_seekers import RegisterSeekers
 from yomawari.usecases.split_import import SplitImport
 
 SIZES = (100, 1_000, 10_000, 100_000, 1_000_000)
-REPLACED_UP_TO = 10_000
+REPLACED_UP_TO = SLOPE_FROM = 10_000
 KEY = "imports/1/bench.csv"
 
 TARGET_ROWS_PER_S = 10_000
@@ -39,47 +39,73 @@ TARGET_PEAK_MB = 256.0
 
 
 def run(sizes: Sequence[int] = SIZES) -> dict[str, Any]:
-    """Import CSV files of all sizes into an empty database each; every figure is of one process and one connection.
+    """Import CSV files of all sizes into an empty database each, by one process and one connection at a time.
 
-    Split and register run one after the other, so that their times add up to what one core takes.
+    Held against the targets is the time on one core: all that the functions and MySQL have used of processors, as if
+    they had to share one. The time by the clock stands beside it; on a machine with other work it says as much of that.
     """
     figures: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory(prefix="yomawari-bench-") as directory:
         server = PrivateServer(Path(directory))
         try:
             for size in sizes:
-                figures[f"{size:,} rows"] = _size(server, Path(directory), size)
+                figures |= _size(server, Path(directory), size)
         finally:
             server.stop()
-    first, last = figures[f"{10_000:,} rows"], figures[f"{sizes[-1]:,} rows"]
-    slope = log(last["seconds"] / first["seconds"]) / log(sizes[-1] / 10_000)
-    last["slope_from_10,000"] = round(slope, 3)
-    peaks_mb = [case[name] for case in figures.values() for name in ("split_peak_mb", "register_peak_mb")]
-    reached = slope <= TARGET_SLOPE and last["rows_per_s"] >= TARGET_ROWS_PER_S and max(peaks_mb) < TARGET_PEAK_MB
-    targets = {"rows_per_s": TARGET_ROWS_PER_S, "slope": TARGET_SLOPE, "peak_mb": TARGET_PEAK_MB}
+    first, last = figures[_case(SLOPE_FROM)], figures[_case(sizes[-1])]
+    for time_ in ("core_s", "seconds"):
+        slope = log(last[time_] / first[time_]) / log(sizes[-1] / SLOPE_FROM)
+        last[f"slope_{time_}"] = round(slope, 3)
+    peaks_mb = [case[name] for case in figures.values() for name in ("split_mb", "register_mb") if name in case]
+    reached = (
+        last["slope_core_s"] <= TARGET_SLOPE
+        and last["rows_per_core_s"] >= TARGET_ROWS_PER_S
+        and max(peaks_mb) < TARGET_PEAK_MB
+    )
+    targets = {"rows_per_core_s": TARGET_ROWS_PER_S, "slope": TARGET_SLOPE, "peak_mb": TARGET_PEAK_MB}
     return {"figures": figures, "targets": targets, "reached": reached}
 
 
-def _size(server: PrivateServer, directory: Path, size: int) -> dict[str, Any]:
+def _case(size: int) -> str:
+    return f"{size:,} rows"
+
+
+def _size(server: PrivateServer, directory: Path, size: int) -> dict[str, dict[str, Any]]:
     file = directory / "rows.csv"
     _write_file(file, size)
     with _fresh(server) as database:
+        before_s = _mysql_cpu_s(database)
         split = _step("split", database, file)
         register = _step("register", database, file)
+        mysql_s = _mysql_cpu_s(database) - before_s
         _check(database, size)
-    seconds = split["s"] + register["s"]
-    figures = {
-        "rows_per_s": round(size / seconds),
-        "seconds": round(seconds, 3),
-        "split_s": round(split["s"], 3),
-        "register_s": round(register["s"], 3),
-        "split_peak_mb": split["peak_mb"],
-        "register_peak_mb": register["peak_mb"],
+    seconds, core_s = split["s"] + register["s"], split["cpu_s"] + register["cpu_s"] + mysql_s
+    figures: dict[str, dict[str, Any]] = {
+        _case(size): {
+            "rows_per_s": round(size / seconds),
+            "seconds": round(seconds, 3),
+            "split_s": round(split["s"], 3),
+            "register_s": round(register["s"], 3),
+            "core_s": round(core_s, 3),
+            "rows_per_core_s": round(size / core_s),
+            "split_mb": split["peak_mb"],
+            "register_mb": register["peak_mb"],
+        }
     }
     if size <= REPLACED_UP_TO:
-        figures["linear_search_rows_per_s"] = round(size / _replaced(server, _linear_search, size))
-        figures["row_by_row_rows_per_s"] = round(size / _replaced(server, _row_by_row, size))
+        for name, way in (("linear search", _linear_search), ("row by row", _row_by_row)):
+            taken_s = _replaced(server, way, size)
+            replaced = {"rows_per_s": round(size / taken_s), "seconds": round(taken_s, 3)}
+            figures[f"{_case(size)}, {name}"] = replaced
     return figures
+
+
+def _mysql_cpu_s(database: Database) -> float:
+    with connect(database) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT @@pid_file")
+        pid = Path(cursor.fetchall()[0][0]).read_text(encoding="utf-8").strip()
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _rows(size: int) -> Iterator[tuple[str, str]]:
@@ -213,6 +239,7 @@ def _peak_mb() -> float:
 if __name__ == "__main__":
     step, host, port, name, user, tls_ca, path = sys.argv[1:]
     here = Session(Database(host, int(port), name, user, os.environ["BENCH_PASSWORD"], tls_ca))
-    began = time.perf_counter()
+    began, cpu = time.perf_counter(), time.process_time()
     {"split": _split, "register": _register}[step](here, Path(path))
-    sys.stdout.write(json.dumps({"s": time.perf_counter() - began, "peak_mb": _peak_mb()}))
+    used = {"s": time.perf_counter() - began, "cpu_s": time.process_time() - cpu, "peak_mb": _peak_mb()}
+    sys.stdout.write(json.dumps(used))
