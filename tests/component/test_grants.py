@@ -8,15 +8,16 @@ import pymysql
 import pytest
 
 import yomawari.adapters.mysql
-from tests.support.rounds import NIGHT, RUN, MySqlRounds, Seeding, at
+from tests.support.rounds import NEXT_RUN, NIGHT, RUN, MySqlRounds, Seeding, at
 from tools.bench.private_server import PrivateServer
 from yomawari.adapters.mysql.connection import Database, Session
 from yomawari.adapters.mysql.dispatch import MySqlDispatchStore
 from yomawari.adapters.mysql.ends import MySqlEndStore
 from yomawari.adapters.mysql.reports import MySqlReportStore
 from yomawari.adapters.mysql.settle import MySqlSettleStore
-from yomawari.messages import CheckResults
-from yomawari.usecases.ports import Settled
+from yomawari.domain.valve import Bounds
+from yomawari.messages import CheckResults, ReleaseHold
+from yomawari.usecases.ports import Released, Settled
 
 GRANTS = Path(yomawari.adapters.mysql.__file__).with_name("grants.sql")
 Sessions = dict[str, tuple[Session, Database]]
@@ -58,10 +59,28 @@ def test_a_night_with_each_functions_own_user(database: Database, sessions: Sess
         event = MySqlEndStore(ending).end(RUN, at(2))
         assert event is not None
     MySqlEndStore(sessions["dispatcher"][0]).announced(RUN, "completed")
-    report = MySqlReportStore(sessions["reader"][0]).report("latest")
+    held = seed_held(rounds)
+    for run_id, discard in ((NEXT_RUN, False), (NEXT_RUN + 1, True)):
+        lost = CheckResults(run_id=run_id, tenant_id=3, observed_at=at(run_id - RUN), not_friend=held[:2])
+        settled = MySqlSettleStore(writer).settle(lost)
+        assert isinstance(settled, Settled)
+        assert settled.hold is not None
+        MySqlEndStore(writer).hold_announced(settled.hold)
+        release = ReleaseHold(run_id=run_id, tenant_id=3, discard=discard)
+        assert MySqlSettleStore(writer).release(release) == Released(2)
+        held = held[2:]
+    report = MySqlReportStore(sessions["reader"][0]).report(RUN)
     assert report is not None
     assert report.state == "completed"
     rounds.close()
+
+
+def seed_held(rounds: MySqlRounds) -> list[int]:
+    """Four friends, of whom each of two runs may lose none."""
+    ids = Seeding(rounds).tenant(3, 4, "friend", bounds=Bounds(0, 0))
+    for run_id in (NEXT_RUN, NEXT_RUN + 1):
+        Seeding(rounds).dispatched(run_id, {3: 4})
+    return ids
 
 
 @pytest.mark.parametrize(
@@ -72,6 +91,8 @@ def test_a_night_with_each_functions_own_user(database: Database, sessions: Sess
         ("writer", "DELETE FROM line_accounts"),
         ("writer", "SELECT * FROM job_seekers"),
         ("writer", "DELETE FROM run_passed_over"),
+        ("writer", "UPDATE run_losses SET outcome = 'invalid'"),
+        ("dispatcher", "DELETE FROM run_losses"),
     ],
 )
 def test_nobody_may_do_more(sessions: Sessions, user: str, sql: str) -> None:

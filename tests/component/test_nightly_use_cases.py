@@ -10,10 +10,11 @@ from yomawari.adapters.events_fake import EventBusFake
 from yomawari.adapters.sqs_fake import QueueFake
 from yomawari.adapters.ssm_fake import TokensFake
 from yomawari.domain.runs import RunReport
-from yomawari.messages import CheckResults, FriendCheckChunk
+from yomawari.domain.valve import Bounds
+from yomawari.messages import CheckResults, FriendCheckChunk, ReleaseHold, TenantHeld
 from yomawari.usecases.conclude_run import ConcludeRun
 from yomawari.usecases.dispatch_checks import DispatchChecks, Dispatched
-from yomawari.usecases.ports import Refused, Unavailable
+from yomawari.usecases.ports import Refused, Released, Unavailable
 from yomawari.usecases.report_run import ReportRun, UnknownRun
 from yomawari.usecases.write_results import WriteResults
 
@@ -23,11 +24,13 @@ class Night:
 
     def __init__(self, rounds: Rounds) -> None:
         self.rounds = rounds
-        self.queue, self.bus = QueueFake(), EventBusFake()
+        self.queue, self.writes, self.bus = QueueFake(), QueueFake(), EventBusFake()
         self.tokens = TokensFake(dict.fromkeys((1, 2, 3), "token"))
         seconds = count()
         conclude = ConcludeRun(rounds.end, self.bus, lambda: at(next(seconds)))
-        self.dispatch = DispatchChecks(rounds.dispatch, self.tokens, self.queue, conclude, lambda: NIGHT, 1_900)
+        self.dispatch = DispatchChecks(
+            rounds.dispatch, self.tokens, self.queue, conclude, lambda: NIGHT, 1_900, writes=self.writes
+        )
         self.write = WriteResults(rounds.settle, conclude)
 
     def chunks(self) -> list[FriendCheckChunk]:
@@ -225,6 +228,58 @@ def test_a_message_of_no_run_is_refused_with_a_reason(night: Night) -> None:
 def test_an_unknown_run_is_a_value(rounds: Rounds) -> None:
     assert ReportRun(rounds.reports)() == UnknownRun("latest")
     assert ReportRun(rounds.reports)(RUN) == UnknownRun(RUN)
+
+
+def test_losses_whose_tenant_was_complete_before_it_was_counted_are_judged_all_the_same(
+    night: Night, seed: Seeding
+) -> None:
+    """The answers overtake the dispatcher's own note of how many it has sent."""
+    lost, *_ = seed.tenant(1, 3, "friend")
+    sent = night.rounds.dispatch.sent
+
+    def answer_then_note(*args: int) -> None:
+        for chunk in night.chunks():
+            night.write(answer(chunk, not_friend=[lost]))
+        sent(*args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(night.rounds.dispatch, "sent", answer_then_note)
+        night.dispatch(RUN)
+    assert not night.bus.announced
+    assert night.dispatch(RUN) == Dispatched(), "a start again asks for the judgement again"
+    first, second = (CheckResults.model_validate_json(message.body) for message in night.writes.sent)
+    assert first == second
+    night.write(first)
+    night.write(second)
+    assert [event.state for event in night.bus.announced] == ["completed"]
+    assert night.rounds.accounts()[1, lost].friend_status == "not_friend"
+
+
+def test_a_hold_is_announced_before_the_end_and_again_until_the_bus_knows(night: Night, seed: Seeding) -> None:
+    ids = seed.tenant(1, 5, "friend", bounds=Bounds(0, 0))
+    night.dispatch(RUN)
+    results = answer(night.chunks()[0], not_friend=ids)
+    night.bus.is_away = True
+    with pytest.raises(Unavailable):
+        night.write(results)
+    night.bus.is_away = False
+    night.write(results)
+    night.write(results)
+    assert night.bus.held == [TenantHeld(run_id=RUN, tenant_id=1, lost=5, friends_before=5)]
+    assert [(event.state, event.tenants_held) for event in night.bus.announced] == [("completed_with_holds", 1)]
+
+
+@pytest.mark.parametrize("discard", [False, True])
+def test_a_release_ends_the_run_anew(night: Night, seed: Seeding, *, discard: bool) -> None:
+    ids = seed.tenant(1, 5, "friend", bounds=Bounds(0, 0))
+    night.dispatch(RUN)
+    night.write(answer(night.chunks()[0], not_friend=ids))
+    release = ReleaseHold(run_id=RUN, tenant_id=1, discard=discard)
+    assert night.write(release) == Released(5)
+    assert night.write(release) == Released(0)
+    assert [event.state for event in night.bus.announced] == ["completed_with_holds", "completed"]
+    wrong = ReleaseHold(run_id=RUN, tenant_id=1, discard=not discard)
+    assert isinstance(night.write(wrong), Refused)
 
 
 def test_more_than_ten_chunks_of_a_tenant_are_sent_ten_at_a_time(night: Night, seed: Seeding) -> None:

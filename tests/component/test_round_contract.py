@@ -316,6 +316,7 @@ class TestEnd:
             "passed_over": 0,
             "tenants": 2,
             "tenants_skipped": 1,
+            "tenants_held": 0,
         }
         assert rounds.end.end(RUN, at(103)) == event
         rounds.end.announced(RUN, event.state)

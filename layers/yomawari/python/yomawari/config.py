@@ -25,6 +25,7 @@ class DispatchSettings:
 
     database: DatabaseSettings
     friend_checks_queue_url: str
+    writes_queue_url: str
     token_path: str
     event_bus_name: str
 
@@ -67,6 +68,7 @@ def dispatch_settings() -> DispatchSettings:
     return DispatchSettings(
         database=database_settings(),
         friend_checks_queue_url=_get("FRIEND_CHECKS_QUEUE_URL"),
+        writes_queue_url=_get("WRITES_QUEUE_URL"),
         token_path=_get("TOKEN_PATH"),
         event_bus_name=_get("EVENT_BUS_NAME"),
     )

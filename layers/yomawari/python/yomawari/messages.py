@@ -12,6 +12,7 @@ from typing import Annotated, Final, Literal, TypeVar
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from yomawari.domain.motivations import ChangeKind, Language, Motivation
+from yomawari.domain.runs import EndState
 from yomawari.domain.summaries import CHUNK_RECIPIENTS, MAX_CHANGES
 
 MAX_CHUNK_SEEKERS: Final = 1_000
@@ -87,6 +88,16 @@ class CheckResults(Message):
     closed: str | None = None
 
 
+class ReleaseHold(Message):
+    """What an operator says of a tenant's held losses: write them after all, or drop them."""
+
+    version: Literal[1] = 1
+    kind: Literal["release_hold"] = "release_hold"
+    run_id: RunId
+    tenant_id: TenantId
+    discard: bool = False
+
+
 class MotivationChanged(Message):
     """On the event bus, by the application: somebody's motivation is another now. `kind` is which of the two."""
 
@@ -143,13 +154,24 @@ class SummaryChunk(Message):
     reason: str | None = None
 
 
+class TenantHeld(Message):
+    """On the event bus, once a tenant's losses are held: so many of its friends were lost in this run, or more."""
+
+    version: Literal[1] = 1
+    kind: Literal["tenant_held"] = "tenant_held"
+    run_id: RunId
+    tenant_id: TenantId
+    lost: int
+    friends_before: int
+
+
 class RunCompleted(Message):
-    """On the event bus, once a run has ended (and again when a redrive changes how it ended)."""
+    """On the event bus, once a run has ended (and again when a redrive or a release changes how it ended)."""
 
     version: Literal[1] = 1
     kind: Literal["run_completed"] = "run_completed"
     run_id: RunId
-    state: Literal["completed", "completed_with_failures"]
+    state: EndState
     seekers: int
     friends: int
     not_friends: int
@@ -158,6 +180,11 @@ class RunCompleted(Message):
     passed_over: int
     tenants: int
     tenants_skipped: int
+    tenants_held: int = 0
+
+
+Event = RunCompleted | TenantHeld
+"""What the event bus is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +194,7 @@ class Malformed:
     reason: str
 
 
-Write = CheckResults | TargetsRecorded
+Write = CheckResults | TargetsRecorded | ReleaseHold
 """What the writer is sent; `kind` tells which it is."""
 
 M = TypeVar("M", bound=Message)

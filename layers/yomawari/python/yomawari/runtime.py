@@ -94,6 +94,7 @@ def dispatch_checks() -> DispatchChecks:
         _conclude(database, settings.event_bus_name),
         _now,
         CheckSettings().rate_per_s,
+        writes=Queue(_client("sqs"), settings.writes_queue_url),
     )
 
 

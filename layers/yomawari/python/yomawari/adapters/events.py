@@ -4,11 +4,11 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from yomawari.messages import RunCompleted
+from yomawari.messages import Event
 from yomawari.usecases.ports import Unavailable
 
 SOURCE: Final = "yomawari"
-RUN_COMPLETED: Final = "RunCompleted"
+DETAIL_TYPES: Final = {"run_completed": "RunCompleted", "tenant_held": "TenantHeld"}
 
 
 class EventBus:
@@ -18,7 +18,7 @@ class EventBus:
         self._client = client
         self._bus_name = bus_name
 
-    def announce(self, event: RunCompleted) -> None:
+    def announce(self, event: Event) -> None:
         """Put the event on the bus.
 
         Raises:
@@ -27,7 +27,7 @@ class EventBus:
         entry = {
             "EventBusName": self._bus_name,
             "Source": SOURCE,
-            "DetailType": RUN_COMPLETED,
+            "DetailType": DETAIL_TYPES[event.kind],
             "Detail": event.model_dump_json(),
         }
         try:

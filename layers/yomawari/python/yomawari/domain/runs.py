@@ -6,15 +6,17 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from yomawari.domain.valve import Valve
+
 TOKYO: Final = timezone(timedelta(hours=9))
 """Asia/Tokyo has had no daylight saving time since 1951, so its offset needs no time zone database."""
 
 NOT_FRIEND_NIGHTS: Final = 7
 """After so many nights of 404 running, a job seeker is asked on one weekday only."""
 
-EndState = Literal["completed", "completed_with_failures"]
-RunState = Literal["dispatching", "running", "completed", "completed_with_failures"]
-TenantState = Literal["pending", "dispatched", "skipped", "closed"]
+EndState = Literal["completed", "completed_with_failures", "completed_with_holds"]
+RunState = Literal["dispatching", "running", "completed", "completed_with_failures", "completed_with_holds"]
+TenantState = Literal["pending", "dispatched", "skipped", "closed", "held"]
 
 
 class BadScheduledTimeError(ValueError):
@@ -43,12 +45,18 @@ class Counts(BaseModel):
 
 
 class TenantReport(Counts):
-    """One tenant's share of a run; `reason` says why it was skipped or its channel closed."""
+    """One tenant's share of a run; `reason` says why it was skipped, its channel closed, or its losses held.
+
+    `valve` and `lost` say what became of the friends it lost (domain/valve.py); it had `friends_before`.
+    """
 
     tenant_id: int
     name: str
     state: TenantState
     reason: str | None
+    valve: Valve
+    lost: int
+    friends_before: int
 
 
 class RunReport(BaseModel):
@@ -88,14 +96,18 @@ def weekday_of(run_id: int) -> int:
     return datetime.strptime(str(run_id), "%Y%m%d%H%M").replace(tzinfo=TOKYO).weekday()
 
 
-def end_of(counts: Counts) -> EndState | None:
+def end_of(counts: Counts, held: int = 0) -> EndState | None:
     """How a run that was dispatched has ended; None while answers are missing.
+
+    While the losses of some tenants are `held` that goes before failures: it is what somebody must decide.
 
     More than were dispatched may be settled: a job seeker who was sent by a dispatch that died, and deleted before
     the next one.
     """
     if counts.settled + counts.failed + counts.passed_over < (counts.seekers or 0):
         return None
+    if held:
+        return "completed_with_holds"
     return "completed_with_failures" if counts.failed else "completed"
 
 

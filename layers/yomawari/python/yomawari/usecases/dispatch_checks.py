@@ -13,6 +13,7 @@ from itertools import groupby
 from operator import itemgetter
 
 from yomawari.domain.chunks import Chunk, Seeker, chunks_of
+from yomawari.messages import CheckResults
 from yomawari.usecases.conclude_run import ConcludeRun
 from yomawari.usecases.ports import DispatchStore, Outbox, Outgoing, TokenNames, WaitingTenant
 
@@ -42,6 +43,8 @@ class DispatchChecks:
         conclude: ConcludeRun,
         clock: Callable[[], datetime],
         default_rate_per_s: int,
+        *,
+        writes: Outbox,
     ) -> None:
         self._store = store
         self._tokens = tokens
@@ -49,6 +52,7 @@ class DispatchChecks:
         self._conclude = conclude
         self._clock = clock
         self._default_rate_per_s = default_rate_per_s
+        self._writes = writes
 
     def __call__(self, run_id: int) -> Dispatched:
         """Send the chunks of all tenants that are still waiting; memory stays flat at any size.
@@ -59,8 +63,17 @@ class DispatchChecks:
         dispatched = self._dispatch(run_id) if self._store.begin(run_id, self._clock()) else Dispatched()
         if dispatched == Dispatched():
             log.info("nothing to dispatch", extra={"run_id": run_id})
+        self._have_judged(run_id)
         self._conclude(run_id)
         return dispatched
+
+    def _have_judged(self, run_id: int) -> None:
+        """Results of nobody make the writer look at a tenant once more: its last answer came before it was counted."""
+        looks = [
+            CheckResults(run_id=run_id, tenant_id=tenant_id, observed_at=self._clock())
+            for tenant_id in self._store.unjudged(run_id)
+        ]
+        self._writes.send([Outgoing(look.model_dump_json()) for look in looks])
 
     def _dispatch(self, run_id: int) -> Dispatched:
         waiting = self._store.waiting(run_id)

@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 from yomawari.domain.gate import Ahead, Closed, Leased
 from yomawari.domain.outcomes import Answer
 from yomawari.domain.runs import EndState, RunReport
-from yomawari.messages import CheckResults, RunCompleted
+from yomawari.messages import CheckResults, Event, ReleaseHold, RunCompleted, TenantHeld
 
 
 class Unavailable(Exception):  # noqa: N818 - named by what it says of the outside, like its subclasses
@@ -51,6 +51,8 @@ class Settled:
     """What one result message changed, in rows: answers by outcome, newly failed ones, and failed ones now answered.
 
     `passed_over` are job seekers newly found to have no row that could be settled: deleted, or settled by a later run.
+    `lost` are friends among the answers who are none any more; `hold` says that the bus does not know yet that the
+    tenant's losses are held.
     """
 
     friend: int = 0
@@ -59,6 +61,15 @@ class Settled:
     failed: int = 0
     recovered: int = 0
     passed_over: int = 0
+    lost: int = 0
+    hold: TenantHeld | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """So many held losses were written, or dropped; none when it had been said before."""
+
+    seekers: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +102,8 @@ class TokenNames(Protocol):
 class Bus(Protocol):
     """The event bus."""
 
-    def announce(self, event: RunCompleted) -> None:
-        """Tell the bus that a run has ended, or has ended differently."""
+    def announce(self, event: Event) -> None:
+        """Tell the bus that a run has ended, or has ended differently, or that a tenant is held."""
         ...
 
 
@@ -126,12 +137,20 @@ class DispatchStore(Protocol):
         """All chunks of all tenants are on the queue: from here on the run can end."""
         ...
 
+    def unjudged(self, run_id: int) -> list[int]:
+        """The tenants whose answers had all come before they were known to be all; a writer must look once more."""
+        ...
+
 
 class SettleStore(Protocol):
     """Where the answers go."""
 
     def settle(self, results: CheckResults) -> Settled | Refused:
         """Apply one message in one transaction; applying it again, later or in another order changes nothing."""
+        ...
+
+    def release(self, release: ReleaseHold) -> Released | Refused:
+        """Write or drop a tenant's held losses; said again it changes nothing."""
         ...
 
 
@@ -144,6 +163,10 @@ class EndStore(Protocol):
 
     def announced(self, run_id: int, state: EndState) -> None:
         """The bus has been told."""
+        ...
+
+    def hold_announced(self, hold: TenantHeld) -> None:
+        """The bus has been told that this tenant is held."""
         ...
 
 

@@ -8,6 +8,7 @@ from pymysql.cursors import Cursor
 
 from yomawari.adapters.mysql.connection import Database, Ids, Session, stream, utc
 from yomawari.domain.runs import NOT_FRIEND_NIGHTS, weekday_of
+from yomawari.domain.valve import OVER_PERCENT, OVER_SEEKERS
 from yomawari.usecases.ports import Account, WaitingTenant
 
 # IGNORE would hide other errors too; setting the key to itself does nothing on MySQL and on MariaDB.
@@ -16,8 +17,16 @@ INSERT INTO runs (run_id, state, started_at) VALUES (%s, 'dispatching', %s)
 ON DUPLICATE KEY UPDATE run_id = runs.run_id
 """
 _IS_DISPATCHED: Final = "SELECT dispatched_at IS NOT NULL FROM runs WHERE run_id = %s"
+# The friends are counted here and not by the writer, who would find those that the run itself has made. All rows are
+# read for it once a night, two million of them in a second or two.
 _BEGIN_TENANTS: Final = """
-INSERT INTO run_tenants (run_id, tenant_id) SELECT %s, id FROM tenants
+INSERT INTO run_tenants (run_id, tenant_id, friends_before, hold_over_percent, hold_over_seekers)
+SELECT %(run)s, t.id, COALESCE(f.friends, 0),
+       COALESCE(c.hold_over_percent, %(over_percent)s), COALESCE(c.hold_over_seekers, %(over_seekers)s)
+FROM tenants t
+LEFT JOIN line_channels c ON c.tenant_id = t.id
+LEFT JOIN (SELECT tenant_id, COUNT(*) AS friends FROM line_accounts WHERE friend_status = 'friend' GROUP BY tenant_id) f
+  ON f.tenant_id = t.id
 ON DUPLICATE KEY UPDATE run_id = run_tenants.run_id
 """
 
@@ -55,6 +64,13 @@ _ALL_SENT: Final = """
 UPDATE runs SET state = 'running', dispatched_at = %s WHERE run_id = %s AND dispatched_at IS NULL
 """
 
+_UNJUDGED: Final = """
+SELECT tenant_id FROM run_tenants
+WHERE run_id = %s AND valve <> 'held' AND lost_unwritten > 0
+  AND friends + not_friends + invalid + failed + passed_over >= seekers
+ORDER BY tenant_id
+"""
+
 
 class MySqlDispatchStore:
     """The dispatcher's store; it reads on a connection of its own, because a cursor that streams occupies one."""
@@ -71,7 +87,7 @@ class MySqlDispatchStore:
             cursor.execute(_IS_DISPATCHED, (run_id,))
             if cursor.fetchall()[0][0]:
                 return False
-            cursor.execute(_BEGIN_TENANTS, (run_id,))
+            cursor.execute(_BEGIN_TENANTS, {"run": run_id, "over_percent": OVER_PERCENT, "over_seekers": OVER_SEEKERS})
             return True
 
         return self._session.transact(work)
@@ -106,3 +122,12 @@ class MySqlDispatchStore:
     def all_sent(self, run_id: int, now: datetime) -> None:
         """All chunks of all tenants are on the queue: from here on the run can end."""
         self._session.transact(lambda cursor: cursor.execute(_ALL_SENT, (utc(now), run_id)))
+
+    def unjudged(self, run_id: int) -> list[int]:
+        """The tenants whose answers had all come before they were known to be all; a writer must look once more."""
+
+        def work(cursor: Cursor) -> list[int]:
+            cursor.execute(_UNJUDGED, (run_id,))
+            return [tenant_id for (tenant_id,) in cursor.fetchall()]
+
+        return self._session.transact(work)

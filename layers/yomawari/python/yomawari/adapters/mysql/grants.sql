@@ -10,6 +10,7 @@ GRANT SELECT, INSERT, UPDATE ON line_friend_status_changes TO 'yomawari_writer'@
 GRANT SELECT, INSERT, UPDATE ON run_tenants TO 'yomawari_writer'@'%';
 GRANT SELECT, INSERT, UPDATE ON runs TO 'yomawari_writer'@'%';
 GRANT SELECT, INSERT ON run_passed_over TO 'yomawari_writer'@'%';
+GRANT SELECT, INSERT, DELETE ON run_losses TO 'yomawari_writer'@'%';
 
 GRANT SELECT, INSERT, UPDATE ON user_job_change_motivation_history_notification_target_users TO 'yomawari_writer'@'%';
 GRANT SELECT, INSERT, UPDATE ON user_side_job_motivation_history_notification_target_users TO 'yomawari_writer'@'%';
