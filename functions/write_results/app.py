@@ -11,6 +11,7 @@ from yomawari import runtime
 from yomawari.messages import Malformed, TargetsRecorded, Write, read_write
 from yomawari.usecases.motivation_ports import Recorded
 from yomawari.usecases.ports import Outgoing, Refused, Released, Settled
+from yomawari.usecases.write_results import figures_of
 
 logger = runtime.logger()
 metrics = Metrics()
@@ -51,14 +52,5 @@ def put_aside(record: SQSRecord, reason: str) -> None:
 
 def count(outcome: Settled | Released | Recorded) -> None:
     """Figures per message."""
-    match outcome:
-        case Recorded():
-            figures = {"TargetsRecorded": outcome.targets}
-        case Released():
-            figures = {"Released": outcome.seekers}
-        case Settled():
-            figures = {"Settled": outcome.friend + outcome.not_friend + outcome.invalid}
-            figures |= {"SettledAsFailed": outcome.failed, "Recovered": outcome.recovered}
-            figures |= {"Lost": outcome.lost, "TenantHeld": int(outcome.hold is not None)}
-    for name, figure in figures.items():
+    for name, figure in figures_of(outcome).items():
         metrics.add_metric(name, MetricUnit.Count, figure)

@@ -15,13 +15,15 @@ from yomawari.adapters.mysql.dispatch import MySqlDispatchStore
 from yomawari.adapters.mysql.ends import MySqlEndStore
 from yomawari.adapters.mysql.reports import MySqlReportStore
 from yomawari.adapters.mysql.settle import MySqlSettleStore
+from yomawari.adapters.mysql.sweeps import MySqlSweepStore
 from yomawari.domain.valve import Bounds
+from yomawari.domain.ways import Channel
 from yomawari.messages import CheckResults, ReleaseHold
-from yomawari.usecases.ports import Released, Settled
+from yomawari.usecases.ports import Released, Scope, Settled
 
 GRANTS = Path(yomawari.adapters.mysql.__file__).with_name("grants.sql")
 Sessions = dict[str, tuple[Session, Database]]
-USERS = ("yomawari_dispatcher", "yomawari_writer", "yomawari_reader")
+USERS = ("yomawari_dispatcher", "yomawari_writer", "yomawari_reader", "yomawari_sweeper")
 
 
 @pytest.fixture
@@ -47,6 +49,12 @@ def test_a_night_with_each_functions_own_user(database: Database, sessions: Sess
     assert len(dispatch.waiting(RUN)) == 2
     dispatch.skip(RUN, 2, "no token")
     assert len(list(dispatch.accounts(RUN, [1]))) == 2
+    assert dispatch.askable(RUN, [1]) == {1: 2}
+    assert len(list(dispatch.named(Scope(1, (first,))))) == 1
+    sweep = MySqlSweepStore(*sessions["sweeper"])
+    assert len(list(sweep.seekers(RUN, 1))) == 2
+    sweep.probed(1, NIGHT, allowed=True)
+    assert dispatch.waiting(RUN)[0].channel == Channel("profile", True, NIGHT)
     dispatch.sent(RUN, 1, 3, 1)
     dispatch.all_sent(RUN, NIGHT)
     writer = sessions["writer"][0]
@@ -93,6 +101,9 @@ def seed_held(rounds: MySqlRounds) -> list[int]:
         ("writer", "DELETE FROM run_passed_over"),
         ("writer", "UPDATE run_losses SET outcome = 'invalid'"),
         ("dispatcher", "DELETE FROM run_losses"),
+        ("sweeper", "UPDATE line_channels SET rate_per_s = 1"),
+        ("sweeper", "UPDATE line_accounts SET friend_status = 'friend'"),
+        ("sweeper", "SELECT * FROM runs"),
     ],
 )
 def test_nobody_may_do_more(sessions: Sessions, user: str, sql: str) -> None:

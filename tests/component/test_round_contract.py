@@ -4,7 +4,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.rounds import NEXT_RUN, NIGHT, RUN, MemoryRounds, MySqlRounds, Rounds, Seeding, at, line_id
+from tests.support.rounds import (
+    BY_PROFILE,
+    NEXT_RUN,
+    NIGHT,
+    RUN,
+    MemoryRounds,
+    MySqlRounds,
+    Rounds,
+    Seeding,
+    at,
+    line_id,
+)
 from yomawari.adapters.mysql.memory import AccountRow, Change
 from yomawari.messages import CheckResults
 from yomawari.usecases.ports import Refused, Settled, WaitingTenant
@@ -60,7 +71,7 @@ class TestDispatch:
         rounds.dispatch.skip(RUN, 1, "no token")
         rounds.dispatch.sent(RUN, 2, 0, 0)
         rounds.settle.settle(results(3, closed="unauthorized"))
-        assert rounds.dispatch.waiting(RUN) == [WaitingTenant(3, True, 500), WaitingTenant(4, False, None)]
+        assert rounds.dispatch.waiting(RUN) == [WaitingTenant(3, True, 500, BY_PROFILE), WaitingTenant(4, False, None)]
 
     def test_whom_a_run_asks(self, rounds: Rounds, seed: Seeding) -> None:
         seed.tenant(1)

@@ -25,12 +25,15 @@ _CACHED = (
     runtime.write_results,
     runtime.writes_dead_letters,
     runtime.report_run,
+    runtime.sweep_followers,
+    runtime.sweep_queues,
 )
 APPS = {
     "DispatchChecks": "dispatch_checks",
     "CheckFriends": "check_friends",
     "WriteResults": "write_results",
     "ReportStatus": "report_status",
+    "SweepFollowers": "sweep_followers",
 }
 
 

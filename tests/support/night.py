@@ -72,12 +72,16 @@ class Night:
         sqs = self._aws("sqs")
         self.checks = Pump(sqs, self.stack.url("FriendChecks"), self._handler("CheckFriends"), batch_size=4)
         self.writes = Pump(sqs, self.stack.url("Writes"), self._handler("WriteResults"), batch_size=10)
+        self.sweeps = Pump(sqs, self.stack.url("Sweeps"), self._handler("SweepFollowers"), batch_size=1, timeout_s=300)
 
-    def seed(self, sizes: dict[int, int], without_token: frozenset[int] = frozenset()) -> None:
+    def seed(
+        self, sizes: dict[int, int], without_token: frozenset[int] = frozenset(), check_by: str = "profile"
+    ) -> None:
         """Make tenants with so many job seekers each, one in 40 of whom has a LINE id that cannot be one."""
         for tenant_id, seekers in sizes.items():
             self.ledger.run("INSERT INTO tenants (id, name) VALUES (%s, %s)", (tenant_id, f"agency-{tenant_id}"))
-            self.ledger.run("INSERT INTO line_channels (tenant_id, channel_id) VALUES (%s, %s)", (tenant_id, tenant_id))
+            sql = "INSERT INTO line_channels (tenant_id, channel_id, check_by) VALUES (%s, %s, %s)"
+            self.ledger.run(sql, (tenant_id, tenant_id, check_by))
             ids = [tenant_id * 100_000 + number for number in range(1, seekers + 1)]
             people: list[tuple[object, ...]] = [(seeker_id, tenant_id, str(seeker_id)) for seeker_id in ids]
             accounts: list[tuple[object, ...]] = [(tenant_id, seeker_id, line_user_id(seeker_id)) for seeker_id in ids]
@@ -129,9 +133,10 @@ class Night:
     def drain(self, timeout_s: float = PATIENCE_S) -> None:
         """Pump both queues until nothing is left on them, delayed or not."""
         deadline_s = time.monotonic() + timeout_s
-        while self.stack.waiting("FriendChecks") or self.stack.waiting("Writes"):
-            assert time.monotonic() < deadline_s, f"not drained: {self.checks.crashes} {self.writes.crashes}"
-            if not self.checks.once() + self.writes.once():
+        while any(self.stack.waiting(queue) for queue in ("Sweeps", "FriendChecks", "Writes")):
+            crashes = self.sweeps.crashes + self.checks.crashes + self.writes.crashes
+            assert time.monotonic() < deadline_s, f"not drained: {crashes}"
+            if not self.sweeps.once() + self.checks.once() + self.writes.once():
                 time.sleep(0.05)
 
     def drain_writes(self) -> None:

@@ -10,7 +10,10 @@ from tests.support.moto import REGION
 from tests.support.template import Json, parameters, resources, target, translated
 
 NAME = "yomawari-test"
-QUEUES = ("FriendChecksDeadLetters", "WritesDeadLetters", "ScheduleDeadLetters", "FriendChecks", "Writes")
+QUEUES = (
+    *("FriendChecksDeadLetters", "WritesDeadLetters", "ScheduleDeadLetters", "FriendChecks", "Writes"),
+    *("SweepsDeadLetters", "Sweeps"),
+)
 """A queue after the one that its redrive policy names."""
 
 Aws = Callable[[str], Any]
@@ -39,6 +42,7 @@ class Stack:
             self._refs[name] = self._create_queue(name)
         self._create_table(aws("dynamodb"))
         self._refs["Bus"] = NAME
+        self._create_bucket(aws("s3"), "SweepState")
         self._listen(aws("events"))
         secrets = aws("secretsmanager")
         for name in resources("AWS::SecretsManager::Secret"):
@@ -150,6 +154,11 @@ class Stack:
         wanted = {name: properties[name] for name in ("BillingMode", "AttributeDefinitions", "KeySchema")}
         dynamodb.create_table(TableName="gate", **wanted)
         self._refs["GateTable"] = "gate"
+
+    def _create_bucket(self, s3: Any, name: str) -> None:
+        bucket = name.lower()
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+        self._refs[name] = bucket
 
     def _listen(self, events: Any) -> None:
         events.create_event_bus(Name=NAME)

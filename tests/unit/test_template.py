@@ -39,7 +39,7 @@ NO_RESOURCE_LEVEL = {
         "ec2:UnassignPrivateIpAddresses",
     },
 }
-IN_VPC = {"DispatchChecks", "WriteResults", "ReportStatus"}
+IN_VPC = {"DispatchChecks", "WriteResults", "ReportStatus", "SweepFollowers"}
 
 
 def test_the_translated_template_is_clean() -> None:
@@ -154,11 +154,12 @@ def test_what_no_resource_can_bound_is_bounded_by_its_actions() -> None:
             assert set(statement["Action"]) == NO_RESOURCE_LEVEL[name]
 
 
-def test_tokens_are_decrypted_only_through_ssm_only_for_this_stack_and_only_by_check_friends() -> None:
+@pytest.mark.parametrize("role", ["CheckFriendsRole", "SweepFollowersRole"])
+def test_tokens_are_decrypted_only_through_ssm_only_for_this_stack_and_only_by_those_who_ask_line(role: str) -> None:
     readers = {name for name, role in ROLES.items() if "kms:Decrypt" in json.dumps(role)}
-    [decrypt] = [one for one in statements(ROLES["CheckFriendsRole"]) if one["Action"] == "kms:Decrypt"]
+    [decrypt] = [one for one in statements(ROLES[role]) if one["Action"] == "kms:Decrypt"]
     context = decrypt["Condition"]["StringLike"]["kms:EncryptionContext:PARAMETER_ARN"]["Fn::Sub"]
-    assert readers == {"CheckFriendsRole"}
+    assert readers == {"CheckFriendsRole", "SweepFollowersRole"}
     assert decrypt["Condition"]["StringEquals"]["kms:ViaService"] == {"Fn::Sub": "ssm.${AWS::Region}.amazonaws.com"}
     assert context.endswith(":parameter/${AWS::StackName}/line/*")
 
@@ -208,6 +209,15 @@ def test_the_schedules_role_may_start_its_function_and_fill_its_dead_letters_onl
         allowed = {one["Action"]: target(one["Resource"]) for one in statements(ROLES[f"{name}Role"])}
         function = target(SCHEDULES[name]["Target"]["Arn"])
         assert allowed == {"lambda:InvokeFunction": function, "sqs:SendMessage": "ScheduleDeadLetters"}
+
+
+def test_unfinished_lists_are_private_and_gone_after_a_day() -> None:
+    bucket = resources("AWS::S3::Bucket")["SweepState"]
+    policy = resources("AWS::S3::BucketPolicy")["SweepStateTlsOnly"]
+    [refused] = policy["PolicyDocument"]["Statement"]
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert [rule["ExpirationInDays"] for rule in bucket["LifecycleConfiguration"]["Rules"]] == [1]
+    assert (refused["Effect"], refused["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
 
 
 def test_the_gate_table_is_encrypted_and_costs_nothing_by_day() -> None:

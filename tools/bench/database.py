@@ -41,7 +41,9 @@ def fill(database: Database, tenants: int, seekers: int) -> None:
     per_tenant = seekers // tenants
     with connect(database) as connection, connection.cursor() as cursor:
         cursor.executemany("INSERT INTO tenants (id, name) VALUES (%s, 'tenant')", [(n + 1,) for n in range(tenants)])
-        cursor.execute("INSERT INTO line_channels (tenant_id, channel_id) SELECT id, id FROM tenants")
+        cursor.execute(
+            "INSERT INTO line_channels (tenant_id, channel_id, check_by) SELECT id, id, 'profile' FROM tenants"
+        )
         cursor.execute("SET foreign_key_checks = 0, unique_checks = 0")
         cursor.execute(_JOB_SEEKERS, (per_tenant, per_tenant * tenants))
         cursor.execute(_LINE_ACCOUNTS)

@@ -77,6 +77,7 @@ def _dispatch(database: Database, queue_url: str) -> dict[str, float]:
         ConcludeRun(MySqlEndStore(session), EventBusFake(), _now),
         _now,
         RATE_PER_S,
+        sweeps=QueueFake(),
         writes=QueueFake(),
     )
     began_s = time.perf_counter()

@@ -10,14 +10,18 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tools.cli.target import Target
-from yomawari.messages import CheckResults, FriendCheckChunk, Malformed, read
+from yomawari.messages import CheckResults, FollowerSweep, FriendCheckChunk, Malformed, read
 from yomawari.usecases.check_friends import REFUSALS
+from yomawari.usecases.listing import ENDPOINT
 
 _HOLD_S: Final = 300
 """Nobody else sees a message while it is being looked at; what is left is shown again at once at the end."""
 
-_QUEUES: Final[Sequence[tuple[str, str, type[FriendCheckChunk] | type[CheckResults]]]] = (
+Redrivable = FriendCheckChunk | FollowerSweep | CheckResults
+
+_QUEUES: Final[Sequence[tuple[str, str, type[Redrivable]]]] = (
     ("FriendChecksDeadLettersUrl", "FriendChecksUrl", FriendCheckChunk),
+    ("SweepsDeadLettersUrl", "SweepsUrl", FollowerSweep),
     ("WritesDeadLettersUrl", "WritesUrl", CheckResults),
 )
 
@@ -79,7 +83,7 @@ def _move(sqs: Any, message: dict[str, Any], dead_url: str, live_url: str, tenan
     sqs.delete_message(QueueUrl=dead_url, ReceiptHandle=message["ReceiptHandle"])
 
 
-def _count(redriven: Redriven, parsed: FriendCheckChunk | CheckResults) -> None:
+def _count(redriven: Redriven, parsed: Redrivable) -> None:
     redriven.messages += 1
     redriven.tenants.add(parsed.tenant_id)
     if isinstance(parsed, FriendCheckChunk):
@@ -88,12 +92,10 @@ def _count(redriven: Redriven, parsed: FriendCheckChunk | CheckResults) -> None:
 
 def _open(target: Target, tenant_id: int) -> None:
     """Open a channel that was closed because LINE refused it; one that is closed for a 429 opens by itself."""
-    dynamodb = target.client("dynamodb")
-    key = {"channel_endpoint": {"S": f"{tenant_id}#profile"}}
-    item = dynamodb.get_item(TableName=target.outputs["GateTableName"], Key=key, ConsistentRead=True).get("Item", {})
-    if item.get("closed_reason", {}).get("S") in REFUSALS:
-        dynamodb.update_item(
-            TableName=target.outputs["GateTableName"],
-            Key=key,
-            UpdateExpression="REMOVE closed_until_us, closed_reason",
-        )
+    dynamodb, table = target.client("dynamodb"), target.outputs["GateTableName"]
+    for endpoint in ("profile", ENDPOINT):
+        key = {"channel_endpoint": {"S": f"{tenant_id}#{endpoint}"}}
+        item = dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item", {})
+        if item.get("closed_reason", {}).get("S") in REFUSALS:
+            closed = "REMOVE closed_until_us, closed_reason"
+            dynamodb.update_item(TableName=table, Key=key, UpdateExpression=closed)

@@ -8,7 +8,12 @@ import pymysql
 from tools.local_stack.state import ROOT, StackState
 
 SQL = ROOT / "layers" / "yomawari" / "python" / "yomawari" / "adapters" / "mysql"
-_SECRETS = ("DispatcherDatabaseSecretArn", "WriterDatabaseSecretArn", "ReaderDatabaseSecretArn")
+_SECRETS = (
+    "DispatcherDatabaseSecretArn",
+    "WriterDatabaseSecretArn",
+    "ReaderDatabaseSecretArn",
+    "SweeperDatabaseSecretArn",
+)
 
 
 def prepare(state: StackState) -> None:

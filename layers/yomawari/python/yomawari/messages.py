@@ -7,9 +7,9 @@ An unknown version, an unknown field or a wrong type is refused, and the message
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Final, Literal, TypeVar
+from typing import Annotated, Final, Literal, Self, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from yomawari.domain.motivations import ChangeKind, Language, Motivation
 from yomawari.domain.runs import EndState
@@ -19,7 +19,7 @@ MAX_CHUNK_SEEKERS: Final = 1_000
 MAX_BODY_BYTES: Final = 64 * 1024
 """SQS bills each 64 KB of a message as one request, so no body of ours is larger."""
 
-RunId = Annotated[int, Field(ge=2000_01_01_00_00, le=9999_12_31_23_59)]
+RunId = Annotated[int, Field(ge=2000_01_01_00_00, le=9999_12_31_23_99)]
 TenantId = Annotated[int, Field(gt=0)]
 JobSeekerId = Annotated[int, Field(gt=0)]
 Seeker = tuple[JobSeekerId, Annotated[str, Field(max_length=64)]]
@@ -39,9 +39,20 @@ class Message(BaseModel):
 
 
 class Scheduled(Message):
-    """What EventBridge Scheduler gives to dispatch_checks: the time for which it was scheduled, not when it came."""
+    """What EventBridge Scheduler gives to dispatch_checks: the time for which it was scheduled, not when it came.
+
+    With a tenant it is an operator's: a check outside the round, of the tenant's job seekers or of just these.
+    """
 
     scheduled_time: str
+    tenant_id: TenantId | None = None
+    job_seeker_ids: Annotated[list[JobSeekerId], Field(max_length=10_000)] = []
+
+    @model_validator(mode="after")
+    def _job_seekers_are_a_tenants(self) -> Self:
+        if self.job_seeker_ids and self.tenant_id is None:
+            raise ValueError("job seekers without their tenant")
+        return self
 
 
 class StatusQuestion(Message):
@@ -69,10 +80,40 @@ class FriendCheckChunk(Message):
     reason: str | None = None
 
 
+class SweepProgress(Message):
+    """How far a sweep had come: LINE's `next`, when LINE gave it, and where the ids of the pages before it are kept."""
+
+    began_at: AwareDatetime
+    pages: Annotated[int, Field(ge=1)]
+    next: Annotated[str, Field(min_length=1, max_length=4_096)]
+    next_at: AwareDatetime
+    state_key: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class FollowerSweep(Message):
+    """One tenant's channel whose list of followers is to be read and compared with its job seekers, in one run.
+
+    `probe` says that LINE is to be asked first whether this channel may have its list; `progress` is set on a sweep
+    that goes on. `attempt` and `reason` are as in a chunk.
+    """
+
+    version: Literal[1] = 1
+    kind: Literal["follower_sweep"] = "follower_sweep"
+    run_id: RunId
+    tenant_id: TenantId
+    attempt: Annotated[int, Field(ge=1)] = 1
+    rate_per_s: Annotated[int, Field(ge=1, le=2_000)] | None = None
+    probe: bool = False
+    progress: SweepProgress | None = None
+    reason: str | None = None
+
+
 class CheckResults(Message):
     """What LINE said about some job seekers of one tenant, by outcome; ids only, no LINE ids.
 
     `reason` says why the failed ones failed; `closed` is set when LINE refused the channel itself (401, 403, no token).
+    `seekers` is how many of the tenant the run asks about, where the dispatcher's count was only a first one: a sweep
+    reads them later. A message of nobody makes the writer look at its tenant once more.
     """
 
     version: Literal[1] = 1
@@ -86,6 +127,7 @@ class CheckResults(Message):
     failed: SeekerIds = []
     reason: str | None = None
     closed: str | None = None
+    seekers: Annotated[int, Field(ge=0)] | None = None
 
 
 class ReleaseHold(Message):

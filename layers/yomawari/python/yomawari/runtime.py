@@ -15,6 +15,7 @@ from functools import cache
 from typing import Any
 
 import boto3
+import httpx
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from aws_lambda_powertools import Logger
@@ -23,17 +24,21 @@ from botocore.config import Config
 
 from yomawari import config
 from yomawari.adapters.curl import CurlEngine
+from yomawari.adapters.curl_transport import CurlTransport
 from yomawari.adapters.events import EventBus
 from yomawari.adapters.gate import DynamoGate
 from yomawari.adapters.line import LineProfiles
+from yomawari.adapters.line_followers import LineFollowers
 from yomawari.adapters.mysql.connection import Database, Session
 from yomawari.adapters.mysql.dispatch import MySqlDispatchStore
 from yomawari.adapters.mysql.ends import MySqlEndStore
 from yomawari.adapters.mysql.reports import MySqlReportStore
 from yomawari.adapters.mysql.settle import MySqlSettleStore
+from yomawari.adapters.mysql.sweeps import MySqlSweepStore
 from yomawari.adapters.mysql.targets import MySqlTargetStore
 from yomawari.adapters.sqs import AsyncQueue, Queue
 from yomawari.adapters.ssm import TokenNames, Tokens
+from yomawari.adapters.sweep_states import S3SweepStates
 from yomawari.usecases.check_friends import CheckFriends
 from yomawari.usecases.checking import CheckSettings
 from yomawari.usecases.conclude_run import ConcludeRun
@@ -41,6 +46,7 @@ from yomawari.usecases.dispatch_checks import DispatchChecks
 from yomawari.usecases.ports import AsyncOutbox, Outbox
 from yomawari.usecases.record_targets import RecordTargets
 from yomawari.usecases.report_run import ReportRun
+from yomawari.usecases.sweep_followers import SweepFollowers, SweepQueues
 from yomawari.usecases.write_results import WriteResults
 
 # Calls share connections over HTTP/2 and need few; over HTTP/1.1, should LINE ever decline it, each needs its own.
@@ -48,6 +54,8 @@ from yomawari.usecases.write_results import WriteResults
 CONNECTIONS = 600
 CONNECT_TIMEOUT_S = 3.0
 CALL_TIMEOUT_S = 5.0
+PAGE_TIMEOUT_S = 10.0  # a page is a thousand ids, and there is one call at a time
+SWEEP_CONNECTIONS = 2
 
 # A lease that is not answered within two seconds has lost its slots anyway.
 _GATE_CONFIG = AioConfig(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
@@ -94,6 +102,7 @@ def dispatch_checks() -> DispatchChecks:
         _conclude(database, settings.event_bus_name),
         _now,
         CheckSettings().rate_per_s,
+        sweeps=Queue(_client("sqs"), settings.sweeps_queue_url),
         writes=Queue(_client("sqs"), settings.writes_queue_url),
     )
 
@@ -135,6 +144,47 @@ def writes_dead_letters() -> Outbox:
 def report_run() -> ReportRun:
     """The reader of runs."""
     return ReportRun(MySqlReportStore(Session(_database(config.database_settings()))))
+
+
+@cache
+def sweep_followers() -> SweepFollowers:
+    """The sweeper, on the container's loop."""
+    return loop().run_until_complete(_sweep_followers(config.sweep_settings(), sweep_queues()))
+
+
+@cache
+def sweep_queues() -> SweepQueues:
+    """Where a sweep's messages go."""
+    settings = config.sweep_settings()
+    sqs = loop().run_until_complete(_async_client("sqs", AioConfig(**_CONFIG)))
+    return SweepQueues(
+        sweeps=AsyncQueue(sqs, settings.sweeps_queue_url),
+        dead_letters=AsyncQueue(sqs, settings.sweeps_dead_letters_url),
+        checks=AsyncQueue(sqs, settings.friend_checks_queue_url),
+        writes=AsyncQueue(sqs, settings.writes_queue_url),
+    )
+
+
+async def _sweep_followers(settings: config.SweepSettings, queues: SweepQueues) -> SweepFollowers:
+    engine = CurlEngine(
+        asyncio.get_running_loop(),
+        connections=SWEEP_CONNECTIONS,
+        connect_timeout_s=CONNECT_TIMEOUT_S,
+        timeout_s=PAGE_TIMEOUT_S,
+        cleartext=settings.line_base_url.startswith("http://"),
+    )
+    line = httpx.AsyncClient(base_url=settings.line_base_url, transport=CurlTransport(engine))
+    database = _database(settings.database)
+    return SweepFollowers(
+        gate=DynamoGate(await _async_client("dynamodb", _GATE_CONFIG), settings.gate_table),
+        lists=LineFollowers(line),
+        tokens=Tokens(await _async_client("ssm", AioConfig(**_CONFIG)), settings.token_path, time.monotonic),
+        store=MySqlSweepStore(Session(database), database),
+        states=S3SweepStates(await _async_client("s3", AioConfig(**_CONFIG)), settings.state_bucket),
+        queues=queues,
+        clock=now_us,
+        random=random.random,
+    )
 
 
 async def _check_friends(settings: config.CheckSettings) -> CheckFriends:

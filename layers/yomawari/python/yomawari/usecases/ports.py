@@ -5,13 +5,14 @@ Unavailable: something outside is away for now; the work goes back to its queue 
 """
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
 from yomawari.domain.gate import Ahead, Closed, Leased
 from yomawari.domain.outcomes import Answer
 from yomawari.domain.runs import EndState, RunReport
+from yomawari.domain.ways import Channel
 from yomawari.messages import CheckResults, Event, ReleaseHold, RunCompleted, TenantHeld
 
 
@@ -39,11 +40,20 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class WaitingTenant:
-    """A tenant of a run whose chunks have not all been sent; `rate_per_s` None means the default rate."""
+    """A tenant of a run that is not wholly sent; `rate_per_s` None means the default rate."""
 
     tenant_id: int
     has_channel: bool
     rate_per_s: int | None
+    channel: Channel = field(default_factory=Channel)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whom a check outside the round is about: a tenant's job seekers as in a night, or just these."""
+
+    tenant_id: int
+    seeker_ids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +120,23 @@ class Bus(Protocol):
 class DispatchStore(Protocol):
     """A run's record while its chunks are sent. Every call is a transaction of its own."""
 
-    def begin(self, run_id: int, now: datetime) -> bool:
-        """Write the run and its tenants down if they are not; False when all was dispatched before."""
+    def begin(self, run_id: int, now: datetime, scope: Scope | None = None) -> bool:
+        """Write the run and its tenants (all, or that of the scope) down if they are not.
+
+        False when all was dispatched before.
+        """
         ...
 
     def waiting(self, run_id: int) -> list[WaitingTenant]:
         """The tenants that are neither skipped nor wholly sent, by id."""
+        ...
+
+    def askable(self, run_id: int, tenant_ids: Sequence[int]) -> dict[int, int]:
+        """How many `accounts` would stream of each of these tenants that has any."""
+        ...
+
+    def named(self, scope: Scope) -> Generator[Account, None, None]:
+        """Stream the job seekers that a scope names, by id, whatever is known of them."""
         ...
 
     def skip(self, run_id: int, tenant_id: int, reason: str) -> None:
@@ -130,7 +151,7 @@ class DispatchStore(Protocol):
         ...
 
     def sent(self, run_id: int, tenant_id: int, seekers: int, chunks: int) -> None:
-        """All chunks of a tenant are on the queue."""
+        """All chunks of a tenant, or its sweep, are on the queue; a sweep's own count, if it was faster, stays."""
         ...
 
     def all_sent(self, run_id: int, now: datetime) -> None:

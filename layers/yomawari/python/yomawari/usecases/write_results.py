@@ -2,6 +2,7 @@
 
 from yomawari.messages import CheckResults, ReleaseHold
 from yomawari.usecases.conclude_run import ConcludeRun
+from yomawari.usecases.motivation_ports import Recorded
 from yomawari.usecases.ports import Refused, Released, Settled, SettleStore
 
 
@@ -29,3 +30,20 @@ class WriteResults:
         if isinstance(settled, Settled):
             self._conclude(message.run_id, settled.hold)
         return settled
+
+
+def figures_of(outcome: Settled | Released | Recorded) -> dict[str, int]:
+    """The metrics of one message, by name."""
+    match outcome:
+        case Recorded():
+            return {"TargetsRecorded": outcome.targets}
+        case Released():
+            return {"Released": outcome.seekers}
+        case Settled():
+            return {
+                "Settled": outcome.friend + outcome.not_friend + outcome.invalid,
+                "SettledAsFailed": outcome.failed,
+                "Recovered": outcome.recovered,
+                "Lost": outcome.lost,
+                "TenantHeld": int(outcome.hold is not None),
+            }

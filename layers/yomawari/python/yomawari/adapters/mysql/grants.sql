@@ -16,3 +16,6 @@ GRANT SELECT, INSERT, UPDATE ON user_job_change_motivation_history_notification_
 GRANT SELECT, INSERT, UPDATE ON user_side_job_motivation_history_notification_target_users TO 'yomawari_writer'@'%';
 
 GRANT SELECT ON * TO 'yomawari_reader'@'%';
+
+GRANT SELECT ON line_accounts TO 'yomawari_sweeper'@'%';
+GRANT SELECT (tenant_id), UPDATE (followers_allowed, followers_probed_at) ON line_channels TO 'yomawari_sweeper'@'%';

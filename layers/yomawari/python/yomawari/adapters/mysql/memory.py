@@ -1,5 +1,6 @@
 """The fake beside the MySQL stores: a round in memory, which passes the same contract tests."""
 
+from collections import Counter
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -13,12 +14,14 @@ from yomawari.domain.runs import (
     RunReport,
     TenantReport,
     end_of,
+    is_night,
     totals_of,
     weekday_of,
 )
 from yomawari.domain.valve import Bounds, decided, told
+from yomawari.domain.ways import Channel
 from yomawari.messages import CheckResults, ReleaseHold, RunCompleted, TenantHeld
-from yomawari.usecases.ports import Account, Refused, Released, Settled, WaitingTenant
+from yomawari.usecases.ports import Account, Refused, Released, Scope, Settled, WaitingTenant
 
 __all__ = ["AccountRow", "Change", "RoundInMemory", "RunRow", "TenantRow"]
 
@@ -27,25 +30,31 @@ __all__ = ["AccountRow", "Change", "RoundInMemory", "RunRow", "TenantRow"]
 class RoundInMemory:
     """Every store of the round at once; tests look into the tables and fill them.
 
-    `channels` holds each channel's rate by tenant, `bounds` those of its valve where it has its own; `accounts_by_key`
-    is keyed by (tenant, job seeker).
+    `channels` holds each channel's rate by tenant, `bounds` and `ways` what else is said of it, where anything is;
+    `accounts_by_key` is keyed by (tenant, job seeker).
     """
 
     tenants: dict[int, str] = field(default_factory=dict)
     channels: dict[int, int | None] = field(default_factory=dict)
     bounds: dict[int, Bounds] = field(default_factory=dict)
+    ways: dict[int, Channel] = field(default_factory=dict)
     accounts_by_key: dict[tuple[int, int], AccountRow] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
     runs: dict[int, RunRow] = field(default_factory=dict)
 
-    def begin(self, run_id: int, now: datetime) -> bool:
+    def begin(self, run_id: int, now: datetime, scope: Scope | None = None) -> bool:
         """Write the run and its tenants down if they are not; False when all was dispatched before."""
         run = self.runs.setdefault(run_id, RunRow(now))
         if run.dispatched_at is not None:
             return False
         for tenant_id in self.tenants:
+            if scope is not None and tenant_id != scope.tenant_id:
+                continue
+            among = scope.seeker_ids if scope else ()
             friends = sum(
-                row.friend_status == "friend" for key, row in self.accounts_by_key.items() if key[0] == tenant_id
+                row.friend_status == "friend" and (not among or key[1] in among)
+                for key, row in self.accounts_by_key.items()
+                if key[0] == tenant_id
             )
             fresh = TenantRow(friends_before=friends, bounds=self.bounds.get(tenant_id, Bounds()))
             run.tenants.setdefault(tenant_id, fresh)
@@ -54,7 +63,12 @@ class RoundInMemory:
     def waiting(self, run_id: int) -> list[WaitingTenant]:
         """The tenants that are neither skipped nor wholly sent, by id."""
         return [
-            WaitingTenant(tenant_id, tenant_id in self.channels, self.channels.get(tenant_id))
+            WaitingTenant(
+                tenant_id,
+                tenant_id in self.channels,
+                self.channels.get(tenant_id),
+                self.ways.get(tenant_id, Channel()),
+            )
             for tenant_id, row in sorted(self.runs[run_id].tenants.items())
             if row.seekers is None and row.state != "skipped"
         ]
@@ -63,6 +77,16 @@ class RoundInMemory:
         """Leave a tenant out of the run."""
         row = self.runs[run_id].tenants[tenant_id]
         row.state, row.reason = "skipped", reason
+
+    def askable(self, run_id: int, tenant_ids: Sequence[int]) -> dict[int, int]:
+        """How many `accounts` would stream of each of these tenants that has any."""
+        return dict(Counter(tenant_id for tenant_id, *_ in self.accounts(run_id, tenant_ids)))
+
+    def named(self, scope: Scope) -> Generator[Account, None, None]:
+        """Stream the job seekers that a scope names, by id, whatever is known of them."""
+        for (tenant_id, seeker_id), row in sorted(self.accounts_by_key.items()):
+            if tenant_id == scope.tenant_id and seeker_id in scope.seeker_ids:
+                yield tenant_id, seeker_id, row.line_user_id
 
     def accounts(self, run_id: int, tenant_ids: Sequence[int]) -> Generator[Account, None, None]:
         """Stream whom to ask, ordered by (tenant, job seeker)."""
@@ -73,7 +97,7 @@ class RoundInMemory:
     def sent(self, run_id: int, tenant_id: int, seekers: int, chunks: int) -> None:
         """All chunks of a tenant are on the queue."""
         row = self.runs[run_id].tenants[tenant_id]
-        row.seekers, row.chunks = seekers, chunks
+        row.seekers, row.chunks = seekers if row.seekers is None else row.seekers, chunks
         row.state = "closed" if row.state == "closed" else "dispatched"
         row.pass_over(0)
 
@@ -107,6 +131,9 @@ class RoundInMemory:
             tenant.state = "dispatched"
         if tenant.state == "dispatched":
             tenant.reason = None
+        if results.seekers is not None:
+            tenant.seekers = results.seekers
+            tenant.pass_over(0)
         if results.closed is not None:
             tenant.state, tenant.reason = "closed", results.closed[:200]
         if tenant.losses:
@@ -167,7 +194,7 @@ class RoundInMemory:
 
     def report(self, run_id: int | Literal["latest"]) -> RunReport | None:
         """One run with its tenants; None when there is no such run."""
-        found = max(self.runs, default=0) if run_id == "latest" else run_id
+        found = max(filter(is_night, self.runs), default=0) if run_id == "latest" else run_id
         run = self.runs.get(found)
         if run is None:
             return None

@@ -127,6 +127,15 @@ _CLOSE: Final = """
 UPDATE run_tenants SET state = 'closed', reason = %(reason)s WHERE run_id = %(run)s AND tenant_id = %(tenant)s
 """
 
+# As dispatch.py's _SENT: with another number of job seekers there may be fewer left to pass over.
+_RECOUNT: Final = """
+UPDATE run_tenants
+SET seekers = %(seekers)s,
+    passed_over = LEAST(passed_over, GREATEST(seekers, friends + not_friends + invalid + failed)
+                                     - (friends + not_friends + invalid + failed))
+WHERE run_id = %(run)s AND tenant_id = %(tenant)s
+"""
+
 _REASON_CHARACTERS: Final = 200
 
 
@@ -158,6 +167,8 @@ def _settle(cursor: Cursor, results: CheckResults) -> Settled | Refused:
         settled = replace(settled, passed_over=_pass_over(cursor, key, results, settled))
     if settled != Settled():
         cursor.execute(_COUNT, key | _counts(settled))
+    if results.seekers is not None:
+        cursor.execute(_RECOUNT, key | {"seekers": results.seekers})
     if results.closed is not None:
         cursor.execute(_CLOSE, key | {"reason": results.closed[:_REASON_CHARACTERS]})
     is_newly_held = (has_unwritten or settled.lost > 0) and valve.let_through(cursor, key)
