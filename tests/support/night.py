@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ from yomawari.domain import chunks
 from yomawari.domain.runs import RunReport
 from yomawari.messages import FriendCheckChunk, Malformed, read
 from yomawari.usecases import asking, check_friends
+from yomawari.usecases.listing import ListSettings
+from yomawari.usecases.sweep_followers import SweepFollowers, SweepSettings
 
 SCHEDULED = "2026-11-21T17:00:00Z"
 RUN = 2026_11_22_02_00
@@ -47,6 +50,8 @@ QUICK = {
     "chunks_per_channel": 10,
 }
 """Settings of check_friends with which nobody waits for minutes; a redelivery after an attempt is at once."""
+QUICK_SWEEP = SweepSettings(attempt_base_s=1, attempt_cap_s=1)
+QUICK_LIST = ListSettings(retry_base_us=20_000, gate_retry_s=1)
 
 
 class Night:
@@ -172,8 +177,8 @@ class Night:
         books.check(truth(self.overrides))
         assert books.report.state == state
         assert books.report.ended_at is not None
-        assert not self.stack.waiting("FriendChecks") + self.stack.waiting("Writes")
-        assert not self.checks.crashes + self.writes.crashes
+        assert not any(self.stack.waiting(queue) for queue in ("Sweeps", "FriendChecks", "Writes"))
+        assert not self.sweeps.crashes + self.checks.crashes + self.writes.crashes
         if state == "completed" and not self.overrides:
             verdict = verify(self._local_stack(), books.report)
             assert verdict.problems == []
@@ -272,6 +277,8 @@ def night(  # noqa: PLR0913, PLR0917 - a fixture names each part it stands on
     monkeypatch.setattr(check_friends, "ENOUGH_DELAY_S", 1)
     usual = runtime.CheckSettings
     monkeypatch.setattr(runtime, "CheckSettings", lambda **given: replace(usual(**given), **settings))
+    quick = partial(SweepFollowers, settings=QUICK_SWEEP, list_settings=QUICK_LIST)
+    monkeypatch.setattr(runtime, "SweepFollowers", quick)
     stack = Stack(
         aws,
         moto_session,
