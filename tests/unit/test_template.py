@@ -1,6 +1,7 @@
 """The rules that template.yaml keeps, read off its translation."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -209,6 +210,13 @@ def test_the_schedules_role_may_start_its_function_and_fill_its_dead_letters_onl
         allowed = {one["Action"]: target(one["Resource"]) for one in statements(ROLES[f"{name}Role"])}
         function = target(SCHEDULES[name]["Target"]["Arn"])
         assert allowed == {"lambda:InvokeFunction": function, "sqs:SendMessage": "ScheduleDeadLetters"}
+
+
+def test_the_layer_keeps_the_services_that_the_functions_call() -> None:
+    root = lint_template.TEMPLATE.parent
+    called = re.findall(r'client\("(\w+)"', (root / "layers/yomawari/python/yomawari/runtime.py").read_text("utf-8"))
+    makefile = (root / "layers/dependencies/Makefile").read_text("utf-8")
+    assert set(called) == set(re.findall(r"BOTOCORE_SERVICES = (.*)", makefile)[0].split())
 
 
 def test_unfinished_lists_are_private_and_gone_after_a_day() -> None:
