@@ -13,6 +13,9 @@ from yomawari.domain.followers import FollowerPage, FollowerSet, InvalidStart, P
 from yomawari.domain.outcomes import ChannelRefused, RateLimited, Unknown
 
 FIRST, SECOND = f"U{1:032x}", f"U{2:032x}"
+_FIXED_BYTES = 3_000_000
+"""Counts and places of 65,536 beginnings, whatever the size of the list."""
+
 HTML = b"<HTML><HEAD>\n<TITLE>Bad Request</TITLE>"
 
 
@@ -96,12 +99,23 @@ def test_what_is_no_id_is_nobody(listed: str) -> None:
     assert len(followers) == 1
 
 
-def test_a_follower_takes_less_than_64_bytes() -> None:
-    """In the mean of 200,000, of which a bucket holds three; of a million it holds 15, and their overhead is shared."""
+def test_a_follower_takes_less_than_40_bytes_while_somebody_is_looked_for() -> None:
     listed = [f"U{md5(str(number).encode(), usedforsecurity=False).hexdigest()}" for number in range(200_000)]
     tracemalloc.start()
     followers = FollowerSet()
-    followers.add(listed)
-    taken, _ = tracemalloc.get_traced_memory()
+    for first in range(0, len(listed), 1_000):
+        followers.add(listed[first : first + 1_000])
+    assert listed[-1] in followers
+    _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert taken / len(followers) < 64
+    assert (most - _FIXED_BYTES) / len(followers) < 40
+
+
+def test_a_set_may_grow_after_somebody_was_looked_for() -> None:
+    followers = FollowerSet()
+    assert FIRST not in followers
+    followers.add([FIRST])
+    assert FIRST in followers
+    followers.add([SECOND])
+    assert FIRST in followers
+    assert SECOND in followers

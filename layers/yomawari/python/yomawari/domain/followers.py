@@ -5,9 +5,10 @@ and one that is added meanwhile on none. A page may be short or empty though mor
 """
 
 import json
-from collections import defaultdict
+from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, Final
 
 from yomawari.domain.outcomes import ChannelRefused, RateLimited, Unknown, is_line_user_id
@@ -17,6 +18,7 @@ PAGE_IDS: Final = 1_000
 
 NEXT_LIVES_US: Final = 24 * 3600 * 1_000_000
 ID_BYTES: Final = 16
+_BEGINNINGS: Final = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,42 +74,54 @@ def _json(body: bytes) -> dict[str, Any]:
 
 
 class FollowerSet:
-    """LINE user ids, 16 bytes each, in 65,536 buckets by their first two bytes.
+    """LINE user ids, 16 bytes each, in one array; sorted by their first two bytes when somebody is looked for.
 
-    A bucket of a million ids holds 15, and looking for one in it is a search in 240 bytes, in C. Python's own set takes
-    115 bytes an id; this one takes 40. Ids that stand twice are kept twice, which makes no difference to who is in it.
+    Then an id can only be among the some 15 (of a million) that begin like it, and to look through them is a search in
+    240 bytes, in C. 34 bytes an id at most; Python's own set takes 115, and an array for each beginning takes 230, for
+    all the pieces of memory that it outgrows. Ids that stand twice are kept twice, which makes nobody more of a friend.
     """
 
     def __init__(self, packed: bytes = b"") -> None:
-        self._buckets: defaultdict[bytes, bytearray] = defaultdict(bytearray)
-        self._count = 0
-        for at in range(0, len(packed), ID_BYTES):
-            self._add(packed[at : at + ID_BYTES])
+        self._packed = bytearray(packed)
+        self._sorted: bytearray | None = None
+        self._starts: array[int] = array("L")
 
     def add(self, line_user_ids: Iterable[str]) -> None:
         """Take in a page. What is no LINE user id is nobody who could be looked for."""
-        for line_user_id in line_user_ids:
-            if is_line_user_id(line_user_id):
-                self._add(bytes.fromhex(line_user_id[1:]))
+        digits = "".join(one[1:] for one in line_user_ids if is_line_user_id(one))
+        self._packed += bytes.fromhex(digits)
+        self._sorted = None
 
     def __contains__(self, line_user_id: str) -> bool:
         """Whether this id, which must have the form of one, was on a page."""
+        ordered = self._sorted if self._sorted is not None else self._sort()
         raw = bytes.fromhex(line_user_id[1:])
-        bucket = self._buckets.get(raw[:2])
-        if bucket is None:
-            return False
-        at = bucket.find(raw)
+        beginning = raw[0] << 8 | raw[1]
+        end = self._starts[beginning + 1]
+        at = ordered.find(raw, self._starts[beginning], end)
         while at > 0 and at % ID_BYTES:  # found across two ids
-            at = bucket.find(raw, at + 1)
+            at = ordered.find(raw, at + 1, end)
         return at >= 0
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._packed) // ID_BYTES
 
     def packed(self) -> bytes:
         """All ids, ready for `FollowerSet(packed)`."""
-        return b"".join(self._buckets.values())
+        return bytes(self._packed)
 
-    def _add(self, raw: bytes) -> None:
-        self._buckets[raw[:2]] += raw
-        self._count += 1
+    def _sort(self) -> bytearray:
+        """Count the ids of each beginning, then put each at the next free place of its own: half a second a million."""
+        packed = self._packed
+        beginnings = array("H", (high << 8 | low for high, low in zip(packed[::16], packed[1::16], strict=True)))
+        counts = [0] * _BEGINNINGS
+        for beginning in beginnings:
+            counts[beginning] += ID_BYTES
+        self._starts = array("L", accumulate(counts, initial=0))
+        free, ordered = self._starts[:], bytearray(len(packed))
+        for number, beginning in enumerate(beginnings):
+            at = free[beginning]
+            ordered[at : at + ID_BYTES] = packed[number * ID_BYTES : (number + 1) * ID_BYTES]
+            free[beginning] = at + ID_BYTES
+        self._sorted = ordered
+        return ordered
