@@ -6,9 +6,9 @@ import pytest
 
 from tests.support.night import Night
 from tests.support.sweep_nights import NEXT_RUN, NEXT_SCHEDULED, statuses, verify
+from tools.cli import runs
 from tools.line_double.followers import FollowerRules
 from tools.line_double.truth import is_line_user_id
-from yomawari.messages import ReleaseHold
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publish")
 
@@ -51,10 +51,14 @@ def test_a_hold_is_released_by_a_message_to_the_writer(night: Night, *, discard:
     night.dispatch(NEXT_SCHEDULED)
     night.drain()
     assert Counter(statuses(night).values())["friend"] == friends
-    release = ReleaseHold(run_id=NEXT_RUN, tenant_id=1, discard=discard)
+    assert runs.held(night.report(NEXT_RUN), NEXT_RUN, 1).lost == friends
     for _ in range(2):
-        night.stack.sqs.send_message(QueueUrl=night.stack.url("Writes"), MessageBody=release.model_dump_json())
+        runs.release(night.target(), NEXT_RUN, 1, discard=discard)
     night.drain()
+    with pytest.raises(runs.RunError, match="is not held but"):
+        runs.held(night.report(NEXT_RUN), NEXT_RUN, 1)
+    with pytest.raises(runs.RunError, match="there is no tenant 2"):
+        runs.held(night.report(NEXT_RUN), NEXT_RUN, 2)
     assert Counter(statuses(night).values())["friend"] == (friends if discard else 0)
     assert night.report(NEXT_RUN).state == "completed"
     assert not night.stack.peek("WritesDeadLetters")

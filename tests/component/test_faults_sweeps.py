@@ -127,7 +127,7 @@ def test_an_outage_that_lasts_fails_everybody_and_a_redrive_makes_up_for_it(nigh
     assert (dead.tenant_id, dead.reason, dead.attempt) == (1, "HTTP 500", 1)
     night.double.control.set_faults(Faults())
     redriven = night.redrive()
-    assert (redriven.messages, redriven.tenants) == (1, {1})
+    assert (redriven.messages, redriven.channels, redriven.tenants) == (1, 1, {1})
     night.drain()
     night.settled()
 

@@ -294,6 +294,21 @@ class TestPassedOver:
         assert counted(rounds) == {"friends": 1, "passed_over": 1}
 
 
+def test_a_sweeps_own_count_takes_the_place_of_the_dispatchers(rounds: Rounds, seed: Seeding) -> None:
+    """And bounds those passed over anew."""
+    first, second, third = seed.tenant(1, 3)
+    seed.dispatched(RUN, {1: 3})
+    delete(rounds, 1, third)
+    assert rounds.settle.settle(results(friend=[third])) == Settled(passed_over=1)
+    rounds.settle.settle(results(friend=[first]))
+    assert rounds.settle.settle(results(seekers=2)) == Settled()
+    assert counted(rounds) == {"friends": 1, "passed_over": 1}
+    rounds.settle.settle(results(not_friend=[second]))
+    event = rounds.end.end(RUN, at(100))
+    assert event is not None
+    assert (event.seekers, event.friends, event.not_friends, event.passed_over) == (2, 1, 1, 0)
+
+
 def counted(rounds: Rounds) -> dict[str, int]:
     """What RUN has counted, without the zeros."""
     report = rounds.reports.report(RUN)

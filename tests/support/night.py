@@ -195,7 +195,11 @@ class Night:
 
     def redrive(self, tenant_id: int | None = None) -> Redriven:
         """The operator's `yomawari redrive`."""
-        return redrive(OperatorsTarget(self.stack, self._aws), tenant_id)
+        return redrive(self.target(), tenant_id)
+
+    def target(self) -> Target:
+        """The stack as the operator's commands see it."""
+        return OperatorsTarget(self.stack, self._aws)
 
     @contextmanager
     def workers(self, count: int, **settings: int) -> Iterator[list["subprocess.Popen[str]"]]:

@@ -256,6 +256,8 @@ def test_a_late_run_failing_starts_and_refused_calls_are_watched() -> None:
     late, refused = ALARMS["RunUnfinishedInTime"], ALARMS["RateLimitedShare"]
     assert (late["Namespace"], late["MetricName"]) == ({"Fn::Sub": "yomawari/${AWS::StackName}"}, "RunUnfinished")
     assert watched("Errors").keys() == {"DispatchChecks"}
+    held = ALARMS["TenantHeld"]
+    assert (held["MetricName"], held["Dimensions"]) == ("TenantHeld", [{"Name": "service", "Value": "write_results"}])
     assert {query.get("MetricStat", {}).get("Metric", {}).get("MetricName") for query in refused["Metrics"]} == {
         None,
         "RateLimited",
@@ -265,8 +267,8 @@ def test_a_late_run_failing_starts_and_refused_calls_are_watched() -> None:
 
 def test_the_dashboard_is_json_and_names_only_what_exists() -> None:
     body = resources("AWS::CloudWatch::Dashboard")["Dashboard"]["DashboardBody"]["Fn::Sub"]
-    assert len(json.loads(body)["widgets"]) == 6
-    for text in ("Calls", "RateLimited", "Retries", "Settled", "Failed"):
+    assert len(json.loads(body)["widgets"]) == 8
+    for text in ("Calls", "RateLimited", "Retries", "Settled", "Failed", "SweepCalls", "Lost"):
         assert text in body
 
 

@@ -189,6 +189,8 @@ def redrive(
     """Move dead-lettered chunks back to their queues; channels that LINE had refused are opened again."""
     moved = redriving.redrive(Target.named(local, stack), tenant)
     console.print(f"{moved.messages} messages with {moved.seekers:,} job seekers of {len(moved.tenants)} tenants moved")
+    if moved.channels:
+        console.print(f"{moved.channels} of them are sweeps of a whole channel")
     if moved.others:
         console.print(f"{moved.others} messages of other tenants left")
     for reason in moved.unreadable:

@@ -33,6 +33,7 @@ class Redriven:
     Attributes:
         messages: how many went back to their queue.
         seekers: how many job seekers the chunks among them hold.
+        channels: how many are sweeps of a whole channel.
         tenants: whose they are.
         others: how many were left because they are another tenant's.
         unreadable: the reasons of those that cannot be read.
@@ -40,6 +41,7 @@ class Redriven:
 
     messages: int = 0
     seekers: int = 0
+    channels: int = 0
     tenants: set[int] = field(default_factory=set)
     others: int = 0
     unreadable: list[str] = field(default_factory=list)
@@ -88,6 +90,7 @@ def _count(redriven: Redriven, parsed: Redrivable) -> None:
     redriven.tenants.add(parsed.tenant_id)
     if isinstance(parsed, FriendCheckChunk):
         redriven.seekers += len(parsed.seekers)
+    redriven.channels += isinstance(parsed, FollowerSweep)
 
 
 def _open(target: Target, tenant_id: int) -> None:

@@ -32,7 +32,8 @@ LEFT JOIN (
 ) f ON f.tenant_id = t.id
 {only}ON DUPLICATE KEY UPDATE run_id = run_tenants.run_id
 """
-_BEGIN_ALL: Final = _BEGIN_TENANTS.format(among="", only="")
+# With no WHERE between them a parser may take ON DUPLICATE for one more condition of the join.
+_BEGIN_ALL: Final = _BEGIN_TENANTS.format(among="", only="WHERE TRUE\n")
 _ONLY: Final = "WHERE t.id = %(tenant)s\n"
 _BEGIN_TENANT: Final = _BEGIN_TENANTS.format(among=" AND tenant_id = %(tenant)s", only=_ONLY)
 _BEGIN_NAMED: Final = _BEGIN_TENANTS.format(
