@@ -309,6 +309,19 @@ def test_a_sweeps_own_count_takes_the_place_of_the_dispatchers(rounds: Rounds, s
     assert (event.seekers, event.friends, event.not_friends, event.passed_over) == (2, 1, 1, 0)
 
 
+def test_a_sweep_that_outlived_its_dispatcher_is_counted_all_the_same(rounds: Rounds, seed: Seeding) -> None:
+    (seeker,) = seed.tenant(1, 1)
+    rounds.dispatch.begin(RUN, NIGHT)
+    rounds.settle.settle(results(friend=[seeker]))
+    rounds.settle.settle(results(seekers=1))
+    assert rounds.dispatch.waiting(RUN) == []
+    rounds.dispatch.all_sent(RUN, at(1))
+    assert rounds.end.end(RUN, at(2)) is not None
+    report = rounds.reports.report(RUN)
+    assert report is not None
+    assert (report.tenants[0].state, report.tenants[0].seekers) == ("dispatched", 1)
+
+
 def counted(rounds: Rounds) -> dict[str, int]:
     """What RUN has counted, without the zeros."""
     report = rounds.reports.report(RUN)

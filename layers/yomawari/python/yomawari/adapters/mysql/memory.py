@@ -133,6 +133,7 @@ class RoundInMemory:
             tenant.reason = None
         if results.seekers is not None:
             tenant.seekers = results.seekers
+            tenant.state = "dispatched" if tenant.state == "pending" else tenant.state
             tenant.pass_over(0)
         if results.closed is not None:
             tenant.state, tenant.reason = "closed", results.closed[:200]

@@ -127,10 +127,11 @@ _CLOSE: Final = """
 UPDATE run_tenants SET state = 'closed', reason = %(reason)s WHERE run_id = %(run)s AND tenant_id = %(tenant)s
 """
 
-# As dispatch.py's _SENT: with another number of job seekers there may be fewer left to pass over.
+# As dispatch.py's _SENT, and in its stead for a dispatcher that died just before it: with another number of job seekers
+# there may be fewer left to pass over.
 _RECOUNT: Final = """
 UPDATE run_tenants
-SET seekers = %(seekers)s,
+SET state = IF(state = 'pending', 'dispatched', state), seekers = %(seekers)s,
     passed_over = LEAST(passed_over, GREATEST(seekers, friends + not_friends + invalid + failed)
                                      - (friends + not_friends + invalid + failed))
 WHERE run_id = %(run)s AND tenant_id = %(tenant)s
