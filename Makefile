@@ -39,7 +39,7 @@ check: setup ## ruff, mypy, import-linter, cfn-lint on the translated template
 	$(V)/lint-imports
 	$(V)/python -m tools.lint_template
 
-bench: setup ## all benchmarks, or one: BENCH=gate|fanout|writer|dispatch|summary|registration
+bench: setup ## all benchmarks, or one: BENCH=gate|fanout|writer|dispatch|summary|registration|sweep
 	@$(V)/python -m tools.bench $(BENCH)
 
 format: setup ## let ruff write

@@ -9,8 +9,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from yomawari import runtime
 from yomawari.messages import Malformed, read
+from yomawari.messages.s3 import ObjectCreated
 from yomawari.runtime import imports
-from yomawari.s3_events import ObjectCreated
 from yomawari.usecases.ports import Outgoing, Refused
 from yomawari.usecases.split_import import Split
 

@@ -1,4 +1,4 @@
-"""SQS writes → write_results: apply answers and targets to MySQL; the only writer of both."""
+"""SQS writes → write_results: apply answers, releases and targets to MySQL; the only writer of all of them."""
 
 from aws_lambda_powertools import Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
@@ -8,9 +8,10 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from yomawari import runtime
-from yomawari.messages import CheckResults, Malformed, Write, read_write
+from yomawari.messages import Malformed, TargetsRecorded, Write, read_write
 from yomawari.usecases.motivation_ports import Recorded
-from yomawari.usecases.ports import Outgoing, Refused, Settled
+from yomawari.usecases.ports import Outgoing, Refused, Released, Settled
+from yomawari.usecases.write_results import figures_of
 
 logger = runtime.logger()
 metrics = Metrics()
@@ -36,9 +37,11 @@ def write(record: SQSRecord) -> None:
         count(outcome)
 
 
-def apply(message: Write) -> Settled | Recorded | Refused:
+def apply(message: Write) -> Settled | Released | Recorded | Refused:
     """Each kind of message has its use case."""
-    return runtime.write_results()(message) if isinstance(message, CheckResults) else runtime.record_targets()(message)
+    if isinstance(message, TargetsRecorded):
+        return runtime.record_targets()(message)
+    return runtime.write_results()(message)
 
 
 def put_aside(record: SQSRecord, reason: str) -> None:
@@ -47,11 +50,7 @@ def put_aside(record: SQSRecord, reason: str) -> None:
     runtime.writes_dead_letters().send([Outgoing(record.body, attributes={"reason": reason})])
 
 
-def count(outcome: Settled | Recorded) -> None:
+def count(outcome: Settled | Released | Recorded) -> None:
     """Figures per message."""
-    if isinstance(outcome, Recorded):
-        metrics.add_metric("TargetsRecorded", MetricUnit.Count, outcome.targets)
-        return
-    metrics.add_metric("Settled", MetricUnit.Count, outcome.friend + outcome.not_friend + outcome.invalid)
-    metrics.add_metric("SettledAsFailed", MetricUnit.Count, outcome.failed)
-    metrics.add_metric("Recovered", MetricUnit.Count, outcome.recovered)
+    for name, figure in figures_of(outcome).items():
+        metrics.add_metric(name, MetricUnit.Count, figure)

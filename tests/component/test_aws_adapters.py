@@ -13,7 +13,7 @@ from botocore.exceptions import ConnectionClosedError
 from yomawari.adapters.events import EventBus
 from yomawari.adapters.sqs import AsyncQueue, Queue
 from yomawari.adapters.ssm import CACHE_S, TokenNames, Tokens
-from yomawari.messages import RunCompleted
+from yomawari.messages import Announcement, RunCompleted, TenantHeld
 from yomawari.usecases.ports import Outgoing, Unavailable
 
 Aws = Callable[[str], Any]
@@ -30,6 +30,7 @@ EVENT = RunCompleted(
     tenants=1,
     tenants_skipped=0,
 )
+HELD = TenantHeld(run_id=2026_11_20_02_00, tenant_id=7, lost=60, friends_before=100)
 
 
 async def with_client(options: dict[str, str], service: str, use: Callable[[Any], Awaitable[None]]) -> None:
@@ -126,17 +127,18 @@ def refuse(request: Any, **_: object) -> None:
     raise ConnectionClosedError(endpoint_url=request.url)
 
 
-def test_the_end_of_a_run_reaches_whoever_listens(aws: Aws) -> None:
+@pytest.mark.parametrize(("event", "detail_type"), [(EVENT, "RunCompleted"), (HELD, "TenantHeld")])
+def test_what_happened_reaches_whoever_listens(aws: Aws, event: Announcement, detail_type: str) -> None:
     sqs, events = aws("sqs"), aws("events")
     url = sqs.create_queue(QueueName="listener")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     events.create_event_bus(Name="yomawari")
-    pattern = json.dumps({"source": ["yomawari"], "detail-type": ["RunCompleted"]})
+    pattern = json.dumps({"source": ["yomawari"], "detail-type": [detail_type]})
     events.put_rule(Name="ends", EventBusName="yomawari", EventPattern=pattern)
     events.put_targets(Rule="ends", EventBusName="yomawari", Targets=[{"Id": "listener", "Arn": arn}])
-    EventBus(events, "yomawari").announce(EVENT)
+    EventBus(events, "yomawari").announce(event)
     (message,) = received(sqs, url)
-    assert RunCompleted.model_validate(json.loads(message["Body"])["detail"]) == EVENT
+    assert type(event).model_validate(json.loads(message["Body"])["detail"]) == event
 
 
 def test_a_bus_that_cannot_be_reached_or_refuses_is_unavailable(aws: Aws) -> None:

@@ -10,7 +10,7 @@ import pytest
 import yomawari.adapters.mysql
 from tests.support.imports import ETAG, chunk_of, key_of, line_id
 from tests.support.motivations import DAY, MySqlMotivations, People, hour
-from tests.support.rounds import NIGHT, RUN, MySqlRounds, Seeding, at
+from tests.support.rounds import NEXT_RUN, NIGHT, RUN, MySqlRounds, Seeding, at
 from tools.bench.private_server import PrivateServer
 from yomawari.adapters.mysql.connection import Database, Session
 from yomawari.adapters.mysql.days import MySqlDayReportStore
@@ -24,17 +24,30 @@ from yomawari.adapters.mysql.registrations import MySqlRegistrationStore
 from yomawari.adapters.mysql.reports import MySqlReportStore
 from yomawari.adapters.mysql.settle import MySqlSettleStore
 from yomawari.adapters.mysql.summaries import MySqlSummaryStore
+from yomawari.adapters.mysql.sweeps import MySqlSweepStore
 from yomawari.adapters.mysql.targets import MySqlTargetStore
 from yomawari.domain.imports import RowError
 from yomawari.domain.motivations import TakenUp
-from yomawari.messages import CheckResults
+from yomawari.domain.valve import Bounds
+from yomawari.domain.ways import Channel
+from yomawari.messages import CheckResults, ReleaseHold
 from yomawari.usecases.import_ports import Registered
 from yomawari.usecases.motivation_ports import Recorded
-from yomawari.usecases.ports import Settled
+from yomawari.usecases.ports import Released, Scope, Settled
 
 GRANTS = Path(yomawari.adapters.mysql.__file__).with_name("grants.sql")
 Sessions = dict[str, tuple[Session, Database]]
-ROLES = ("dispatcher", "writer", "notifier", "summarizer", "summary_sender", "splitter", "registrar", "reader")
+ROLES = (
+    "dispatcher",
+    "writer",
+    "notifier",
+    "summarizer",
+    "summary_sender",
+    "splitter",
+    "registrar",
+    "sweeper",
+    "reader",
+)
 USERS = tuple(f"yomawari_{role}" for role in ROLES)
 
 
@@ -61,6 +74,12 @@ def test_a_night_with_each_functions_own_user(database: Database, sessions: Sess
     assert len(dispatch.waiting(RUN)) == 2
     dispatch.skip(RUN, 2, "no token")
     assert len(list(dispatch.accounts(RUN, [1]))) == 2
+    assert dispatch.askable(RUN, [1]) == {1: 2}
+    assert len(list(dispatch.named(Scope(1, (first,))))) == 1
+    sweep = MySqlSweepStore(*sessions["sweeper"])
+    assert len(list(sweep.seekers(RUN, 1))) == 2
+    sweep.probed(1, NIGHT, allowed=True)
+    assert dispatch.waiting(RUN)[0].channel == Channel("profile", True, NIGHT)
     dispatch.sent(RUN, 1, 3, 1)
     dispatch.all_sent(RUN, NIGHT)
     writer = sessions["writer"][0]
@@ -73,7 +92,17 @@ def test_a_night_with_each_functions_own_user(database: Database, sessions: Sess
         event = MySqlEndStore(ending).end(RUN, at(2))
         assert event is not None
     MySqlEndStore(sessions["dispatcher"][0]).announced(RUN, "completed")
-    report = MySqlReportStore(sessions["reader"][0]).report("latest")
+    held = seed_held(rounds)
+    for run_id, discard in ((NEXT_RUN, False), (NEXT_RUN + 1, True)):
+        lost = CheckResults(run_id=run_id, tenant_id=3, observed_at=at(run_id - RUN), not_friend=held[:2])
+        settled = MySqlSettleStore(writer).settle(lost)
+        assert isinstance(settled, Settled)
+        assert settled.hold is not None
+        MySqlEndStore(writer).hold_announced(settled.hold)
+        release = ReleaseHold(run_id=run_id, tenant_id=3, discard=discard)
+        assert MySqlSettleStore(writer).release(release) == Released(2)
+        held = held[2:]
+    report = MySqlReportStore(sessions["reader"][0]).report(RUN)
     assert report is not None
     assert report.state == "completed"
     rounds.close()
@@ -128,6 +157,14 @@ def test_an_import_with_each_functions_own_user(database: Database, sessions: Se
     rounds.close()
 
 
+def seed_held(rounds: MySqlRounds) -> list[int]:
+    """Four friends, of whom each of two runs may lose none."""
+    ids = Seeding(rounds).tenant(3, 4, "friend", bounds=Bounds(0, 0))
+    for run_id in (NEXT_RUN, NEXT_RUN + 1):
+        Seeding(rounds).dispatched(run_id, {3: 4})
+    return ids
+
+
 @pytest.mark.parametrize(
     ("user", "sql"),
     [
@@ -149,6 +186,11 @@ def test_an_import_with_each_functions_own_user(database: Database, sessions: Se
         ("registrar", "DELETE FROM line_accounts"),
         ("registrar", "SELECT * FROM tenants"),
         ("registrar", "SELECT * FROM users"),
+        ("writer", "UPDATE run_losses SET outcome = 'invalid'"),
+        ("dispatcher", "DELETE FROM run_losses"),
+        ("sweeper", "UPDATE line_channels SET rate_per_s = 1"),
+        ("sweeper", "UPDATE line_accounts SET friend_status = 'friend'"),
+        ("sweeper", "SELECT * FROM runs"),
     ],
 )
 def test_nobody_may_do_more(sessions: Sessions, user: str, sql: str) -> None:

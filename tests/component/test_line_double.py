@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from tests.support.line_double import FRIEND, STRANGER, TOKEN
 from tools.line_double.faults import Faults, OutageMode
+from tools.line_double.followers import FollowerRules
 from tools.line_double.process import RunningDouble, running_double
 from tools.line_double.truth import expected_status, token_for
 
@@ -273,3 +274,15 @@ def test_a_double_that_cannot_start_is_an_error() -> None:
             running_double(port=taken.getsockname()[1]),
         ):
             pass
+
+
+def test_a_client_tells_the_list_of_people_and_walks_it(double: RunningDouble, http1: httpx.Client) -> None:
+    known = line_user_ids(1_500)
+    double.control.set_followers("7", verified=True)
+    double.control.add_follower_ids("7", known)
+    first = http1.get("/v2/bot/followers/ids?limit=1000").json()
+    last = http1.get("/v2/bot/followers/ids", params={"limit": 1000, "start": first["next"]}).json()
+    assert "next" not in last
+    assert {*first["userIds"], *last["userIds"]} == {one for one in known if expected_status("7", one) == 200}
+    double.control.set_follower_rules(FollowerRules(hides_everyone=True), "7")
+    assert http1.get("/v2/bot/followers/ids").json() == {"userIds": []}

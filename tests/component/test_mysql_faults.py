@@ -196,7 +196,7 @@ def test_two_writers_at_once_see_the_end_and_count_nobody_twice(rounds: MySqlRou
     report = rounds.reports.report(RUN)
     assert report is not None
     assert (report.state, report.totals.friends, report.ended_at) == ("completed", 400, at(100))
-    assert {event.state for event in bus.announced} == {"completed"}
+    assert {event.state for event in bus.runs()} == {"completed"}
     assert len(rounds.changes()) == 400
 
 

@@ -9,7 +9,8 @@ from pymysql.cursors import Cursor, DictCursor
 from tests.support.rounds import NIGHT, RUN, MySqlRounds, Seeding, at
 from yomawari.adapters.mysql.connection import Database, Ids, connect, utc
 from yomawari.adapters.mysql.dispatch import ENUMERATE
-from yomawari.adapters.mysql.settle import LOCK_ROWS, NOTE_CHANGES, SETTLE, SETTLED_AMONG, rows_of
+from yomawari.adapters.mysql.settle import LOCK_ROWS, NOTE_CHANGES, NOTE_LOSSES, SETTLE, SETTLED_AMONG, rows_of
+from yomawari.adapters.mysql.valve import NOTE_LOST, WRITE_LOST
 from yomawari.messages import CheckResults
 
 SEEKERS = 400
@@ -24,9 +25,9 @@ def explain(database: Database) -> Iterator[Any]:
     with connect(database, DictCursor) as connection, connection.cursor() as cursor:
         cursor.execute("ANALYZE TABLE line_accounts")
 
-        def plan(sql: str, args: dict[str, object]) -> dict[str, Any]:
+        def plan(sql: str, args: dict[str, object], table: str = "line_accounts") -> dict[str, Any]:
             cursor.execute(f"EXPLAIN {sql}", args)
-            return next(row for row in cursor.fetchall() if row["table"] == "line_accounts")
+            return next(row for row in cursor.fetchall() if row["table"] == table)
 
         yield plan
 
@@ -38,7 +39,11 @@ def test_the_enumeration_walks_the_primary_key(explain: Any) -> None:
     assert "temporary" not in plan["Extra"]
 
 
-@pytest.mark.parametrize("sql", [SETTLE, NOTE_CHANGES, SETTLED_AMONG], ids=["settle", "note changes", "settled among"])
+@pytest.mark.parametrize(
+    "sql",
+    [SETTLE, NOTE_CHANGES, NOTE_LOSSES, SETTLED_AMONG],
+    ids=["settle", "note changes", "note losses", "settled among"],
+)
 def test_settling_reads_one_stretch_of_the_primary_key(explain: Any, sql: str) -> None:
     ids = list(range(2_001, 2_101))
     args = {"tenant": 2, "run": RUN, "outcome": "friend", "observed": utc(NIGHT)} | rows_of(ids)
@@ -51,6 +56,12 @@ def test_the_tenants_turn_is_one_row_of_the_primary_key(explain: Any) -> None:
     plan = explain(LOCK_ROWS, {"tenant": 2})
     assert plan["key"] == "PRIMARY"
     assert "filesort" not in plan["Extra"]
+
+
+@pytest.mark.parametrize("sql", [NOTE_LOST, WRITE_LOST], ids=["note lost", "write lost"])
+def test_each_loss_is_looked_up_by_the_primary_key(explain: Any, sql: str) -> None:
+    plan = explain(sql, {"run": RUN, "tenant": 2}, "a")
+    assert (plan["type"], plan["key"]) == ("eq_ref", "PRIMARY")
 
 
 def test_the_usual_message_pays_nothing_for_those_passed_over(database: Database) -> None:

@@ -64,6 +64,7 @@ def test_dispatch_checks_takes_its_event(run: Night) -> None:
         "seekers": 0,
         "chunks": 0,
         "skipped": 0,
+        "sweeps": 0,
     }
 
 
@@ -84,6 +85,22 @@ def test_write_results_takes_its_event(run: Night) -> None:
     statuses = {seeker_id: row.status for (_, seeker_id), row in run.ledger.accounts().items()}
     assert statuses == {1001: "friend", 1002: "not_friend", 1003: "friend"}
     assert [(event["run_id"], event["state"]) for event in run.stack.announced()] == [(RUN, "completed")]
+
+
+def test_sweep_followers_takes_its_event(run: Night) -> None:
+    run.double.control.set_followers(str(TENANT), verified=True)
+    run.double.control.add_follower_ids(str(TENANT), [line_user_id(seeker_id) for seeker_id in SEEKERS])
+    assert run.container.invoke("SweepFollowers", recorded("sweep_followers"), Context(300)) == {
+        "batchItemFailures": []
+    }
+    compared, counted = sorted(
+        (CheckResults.model_validate_json(message["Body"]) for message in run.stack.peek("Writes")),
+        key=lambda results: results.seekers is not None,
+    )
+    statuses = {one: expected_status(str(TENANT), line_user_id(one)) for one in SEEKERS}
+    assert compared.friend == [one for one, status in statuses.items() if status == 200]
+    assert compared.not_friend == [one for one, status in statuses.items() if status == 404]
+    assert counted.seekers == len(SEEKERS)
 
 
 def test_report_status_takes_its_event(run: Night) -> None:
@@ -151,7 +168,10 @@ def test_report_status_says_so_when_there_is_no_such_run(night: Night) -> None:
 
 @pytest.mark.parametrize(
     "function",
-    ["check_friends", "write_results", "notify_change", "send_summaries", "split_import", "register_seekers"],
+    [
+        *("check_friends", "write_results", "notify_change", "send_summaries"),
+        *("split_import", "register_seekers", "sweep_followers"),
+    ],
 )
 def test_recorded_bodies_have_the_digest_that_sqs_would_give(function: str) -> None:
     for record in recorded(function)["Records"]:

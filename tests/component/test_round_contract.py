@@ -4,7 +4,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.rounds import NEXT_RUN, NIGHT, RUN, MemoryRounds, MySqlRounds, Rounds, Seeding, at, line_id
+from tests.support.rounds import (
+    BY_PROFILE,
+    NEXT_RUN,
+    NIGHT,
+    RUN,
+    MemoryRounds,
+    MySqlRounds,
+    Rounds,
+    Seeding,
+    at,
+    line_id,
+)
 from yomawari.adapters.mysql.memory import AccountRow, Change
 from yomawari.messages import CheckResults
 from yomawari.usecases.ports import Refused, Settled, WaitingTenant
@@ -60,7 +71,7 @@ class TestDispatch:
         rounds.dispatch.skip(RUN, 1, "no token")
         rounds.dispatch.sent(RUN, 2, 0, 0)
         rounds.settle.settle(results(3, closed="unauthorized"))
-        assert rounds.dispatch.waiting(RUN) == [WaitingTenant(3, True, 500), WaitingTenant(4, False, None)]
+        assert rounds.dispatch.waiting(RUN) == [WaitingTenant(3, True, 500, BY_PROFILE), WaitingTenant(4, False, None)]
 
     def test_whom_a_run_asks(self, rounds: Rounds, seed: Seeding) -> None:
         seed.tenant(1)
@@ -283,6 +294,34 @@ class TestPassedOver:
         assert counted(rounds) == {"friends": 1, "passed_over": 1}
 
 
+def test_a_sweeps_own_count_takes_the_place_of_the_dispatchers(rounds: Rounds, seed: Seeding) -> None:
+    """And bounds those passed over anew."""
+    first, second, third = seed.tenant(1, 3)
+    seed.dispatched(RUN, {1: 3})
+    delete(rounds, 1, third)
+    assert rounds.settle.settle(results(friend=[third])) == Settled(passed_over=1)
+    rounds.settle.settle(results(friend=[first]))
+    assert rounds.settle.settle(results(seekers=2)) == Settled()
+    assert counted(rounds) == {"friends": 1, "passed_over": 1}
+    rounds.settle.settle(results(not_friend=[second]))
+    event = rounds.end.end(RUN, at(100))
+    assert event is not None
+    assert (event.seekers, event.friends, event.not_friends, event.passed_over) == (2, 1, 1, 0)
+
+
+def test_a_sweep_that_outlived_its_dispatcher_is_counted_all_the_same(rounds: Rounds, seed: Seeding) -> None:
+    (seeker,) = seed.tenant(1, 1)
+    rounds.dispatch.begin(RUN, NIGHT)
+    rounds.settle.settle(results(friend=[seeker]))
+    rounds.settle.settle(results(seekers=1))
+    assert rounds.dispatch.waiting(RUN) == []
+    rounds.dispatch.all_sent(RUN, at(1))
+    assert rounds.end.end(RUN, at(2)) is not None
+    report = rounds.reports.report(RUN)
+    assert report is not None
+    assert (report.tenants[0].state, report.tenants[0].seekers) == ("dispatched", 1)
+
+
 def counted(rounds: Rounds) -> dict[str, int]:
     """What RUN has counted, without the zeros."""
     report = rounds.reports.report(RUN)
@@ -316,6 +355,7 @@ class TestEnd:
             "passed_over": 0,
             "tenants": 2,
             "tenants_skipped": 1,
+            "tenants_held": 0,
         }
         assert rounds.end.end(RUN, at(103)) == event
         rounds.end.announced(RUN, event.state)

@@ -1,6 +1,7 @@
 """Whatever comes, how often and in whichever order: fake and MySQL agree, and the counters add up.
 
-Answers of two runs that overlap, and deletions between them.
+Answers of two runs that overlap, deletions between them, and what an operator says of holds: one tenant's losses are
+held from the second on, the other's are written.
 """
 
 from collections import Counter
@@ -13,10 +14,12 @@ from hypothesis import strategies as st
 from tests.component.test_round_contract import delete
 from tests.support.rounds import NEXT_RUN, RUN, MemoryRounds, MySqlRounds, Rounds, Seeding, at
 from yomawari.adapters.mysql.connection import Database
-from yomawari.messages import CheckResults
-from yomawari.usecases.ports import Refused, Settled
+from yomawari.domain.valve import Bounds
+from yomawari.messages import CheckResults, ReleaseHold
+from yomawari.usecases.ports import Refused, Released, Settled
 
 TENANTS = {1: 4, 2: 3}
+BOUNDS = {1: Bounds(over_percent=25, over_seekers=1)}
 RUNS = (RUN, NEXT_RUN)
 OUTCOMES = ("friend", "not_friend", "invalid", "failed")
 COUNTERS = ("friends", "not_friends", "invalid", "failed")
@@ -30,7 +33,7 @@ class Deletion:
     seeker_id: int
 
 
-Step = CheckResults | Deletion
+Step = CheckResults | Deletion | ReleaseHold
 
 
 def seekers_of(tenant_id: int) -> list[int]:
@@ -61,7 +64,14 @@ def deletions(draw: st.DrawFn) -> Deletion:
     return Deletion(tenant_id, draw(st.sampled_from(seekers_of(tenant_id))))
 
 
-STEPS = st.lists(st.one_of(messages(), messages(), messages(), deletions()), max_size=12)
+@st.composite
+def releases(draw: st.DrawFn) -> ReleaseHold:
+    """Also of a tenant that is not held."""
+    tenant_id = draw(st.sampled_from(sorted(TENANTS)))
+    return ReleaseHold(run_id=draw(st.sampled_from(RUNS)), tenant_id=tenant_id, discard=draw(st.booleans()))
+
+
+STEPS = st.lists(st.one_of(messages(), messages(), messages(), messages(), deletions(), releases()), max_size=12)
 
 
 def everybodys(run_id: int) -> list[CheckResults]:
@@ -75,16 +85,16 @@ def everybodys(run_id: int) -> list[CheckResults]:
 def seeded(rounds: Rounds) -> None:
     seed = Seeding(rounds)
     for tenant_id, seekers in TENANTS.items():
-        seed.tenant(tenant_id, seekers)
+        seed.tenant(tenant_id, seekers, "friend", bounds=BOUNDS.get(tenant_id))
     for run_id in RUNS:
         seed.dispatched(run_id, TENANTS)
 
 
-def take(rounds: Rounds, step: Step) -> Settled | Refused | None:
+def take(rounds: Rounds, step: Step) -> Settled | Released | Refused | None:
     if isinstance(step, Deletion):
         delete(rounds, step.tenant_id, step.seeker_id)
         return None
-    return rounds.settle.settle(step)
+    return rounds.settle.release(step) if isinstance(step, ReleaseHold) else rounds.settle.settle(step)
 
 
 class Truth:
@@ -97,6 +107,7 @@ class Truth:
     def take(self, step: Step) -> None:
         if isinstance(step, Deletion):
             self._gone.add(step.seeker_id)
+        if not isinstance(step, CheckResults):
             return
         for outcome in OUTCOMES:
             for seeker_id in getattr(step, outcome):

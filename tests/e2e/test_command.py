@@ -13,8 +13,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tools.cli.app import app
+from tools.demo.sweep import verify_accounts
 from tools.demo.verify import verify
 from tools.line_double.control_client import DoubleControl
+from tools.line_double.followers import FollowerRules
 from tools.line_double.truth import token_for
 from tools.local_stack import StackState, running
 from tools.seed.job_seekers import seed
@@ -24,7 +26,7 @@ from yomawari.domain.days import DayReport
 from yomawari.domain.imports import ImportReport
 from yomawari.domain.runs import TOKYO, RunReport
 
-SEEKERS, TENANTS, WITHOUT_TOKEN, REVOKED = 3_000, 5, 4, 2
+SEEKERS, TENANTS, WITHOUT_TOKEN, REVOKED, VERIFIED = 3_000, 5, 4, 2, 3
 RUN_ID, SCHEDULED = 202611220200, "2026-11-21T17:00:00Z"
 
 
@@ -33,6 +35,11 @@ def stack() -> Iterator[StackState]:
     options = ("--latency-ms=20", "--jitter-ms=5", "--error-share=0.02", "--cut-share=0.005")
     with running("e2e", line_double=options) as state:
         seed(state, tenant_sizes(TENANTS, SEEKERS), without_token=frozenset({WITHOUT_TOKEN}))
+        verify_accounts(state, frozenset({VERIFIED}))
+        with state.database.connect() as connection, connection.cursor() as cursor:
+            connection.select_db(state.database.name)
+            cursor.execute("UPDATE line_channels SET check_by = 'profile' WHERE tenant_id = %s", (REVOKED,))
+            connection.commit()
         yield state
 
 
@@ -47,8 +54,8 @@ def yomawari(*arguments: str) -> Result:
     return CliRunner().invoke(app, [*arguments, "--local", "e2e"], env={"COLUMNS": "160"})
 
 
-def status() -> RunReport:
-    return RunReport.model_validate_json(yomawari("status", str(RUN_ID), "--json").stdout)
+def status(run_id: int = RUN_ID) -> RunReport:
+    return RunReport.model_validate_json(yomawari("status", str(run_id), "--json").stdout)
 
 
 def test_a_night_with_a_refused_channel_is_completed_by_a_redrive(
@@ -74,6 +81,7 @@ def test_a_night_with_a_refused_channel_is_completed_by_a_redrive(
     the_morning_question_finds_the_run(stack)
     changes_are_told_and_summed_up(stack, line)
     a_file_is_registered(tmp_path)
+    a_list_that_is_suddenly_empty_is_held_and_dropped(stack, line)
 
 
 def skipped_and_refused(run: RunReport) -> int:
@@ -137,6 +145,29 @@ def a_file_is_registered(directory: Path) -> None:
     assert "there is no import nowhere" in yomawari("status", "nowhere").stdout
 
 
+def a_list_that_is_suddenly_empty_is_held_and_dropped(stack: StackState, line: DoubleControl) -> None:
+    line.set_follower_rules(FollowerRules(hides_everyone=True), str(VERIFIED))
+    checked = yomawari("check", "--tenant", str(VERIFIED), "--timeout-s", "60")
+    assert (checked.exit_code, "completed_with_holds" in checked.stdout) == (1, True), checked.stdout
+    run_id = re.findall(r"run (\d{12})", checked.stdout)[0]
+    assert "there is no tenant 9" in yomawari("release", run_id, "--tenant", "9").stdout
+    assert (
+        "friends lost are being dropped" in yomawari("release", run_id, "--tenant", str(VERIFIED), "--discard").stdout
+    )
+    held = wait_for("completed", int(run_id)).tenants[0]
+    assert (held.valve, held.lost) == ("discarded", held.friends_before)
+    assert friends_of(stack, VERIFIED) == held.friends_before > 50
+
+
+def friends_of(stack: StackState, tenant_id: int) -> int:
+    """How many friends a tenant has, by MySQL."""
+    with stack.database.connect() as connection, connection.cursor() as cursor:
+        connection.select_db(stack.database.name)
+        sql = "SELECT COUNT(*) FROM line_accounts WHERE tenant_id = %s AND friend_status = 'friend'"
+        cursor.execute(sql, (tenant_id,))
+        return int(cursor.fetchall()[0][0])
+
+
 @pytest.mark.usefixtures("stack")
 def test_what_does_not_exist_is_named() -> None:
     missing = yomawari("status", "202001010200")
@@ -147,9 +178,9 @@ def test_what_does_not_exist_is_named() -> None:
     assert "nowhere" in nowhere.stdout
 
 
-def wait_for(state: str) -> RunReport:
+def wait_for(state: str, run_id: int = RUN_ID) -> RunReport:
     deadline_s = time.monotonic() + 60
-    while (run := status()).state != state:
+    while (run := status(run_id)).state != state:
         assert time.monotonic() < deadline_s, f"the run is {run.state}"
         time.sleep(0.5)
     return run

@@ -15,7 +15,7 @@ from aiobotocore.session import AioSession, get_session
 
 from tests.support.pump import Context
 from yomawari import runtime
-from yomawari.runtime import imports, motivations
+from yomawari.runtime import imports, motivations, sweeps
 from yomawari.usecases.dispatch_checks import DispatchChecks
 
 _CACHED = (
@@ -38,6 +38,8 @@ _CACHED = (
     imports.register_seekers,
     imports.registrations_dead_letters,
     imports.report_import,
+    sweeps.sweep_followers,
+    sweeps.sweep_queues,
 )
 APPS = {
     "DispatchChecks": "dispatch_checks",
@@ -49,6 +51,7 @@ APPS = {
     "SendSummaries": "send_summaries",
     "SplitImport": "split_import",
     "RegisterSeekers": "register_seekers",
+    "SweepFollowers": "sweep_followers",
 }
 
 

@@ -51,7 +51,9 @@ class Line:
         return self.call("POST", f"/v2/bot/message/{kind}", body, content_type="application/json", **headers)
 
     def order(self, method: str, name: str, content: object = None) -> tuple[int, Any]:
-        body = b"" if content is None else json.dumps(content).encode()
+        return self.control(method, name, b"" if content is None else json.dumps(content).encode())
+
+    def control(self, method: str, name: str, body: bytes) -> tuple[int, Any]:
         answer = self._control.answer(Request(method, f"/_double/{name}", Headers([]), body, self.now_us))
         return answer.head.status, json.loads(answer.body)
 

@@ -95,7 +95,8 @@ class MySqlMotivations:
 
     def add_tenant(self, tenant_id: int, language: Language = "ja", rate_per_s: int | None = None) -> None:
         self.run("INSERT INTO tenants (id, name, language) VALUES (%s, 'tenant', %s)", tenant_id, language)
-        self.run("INSERT INTO line_channels VALUES (%s, %s, %s)", tenant_id, str(tenant_id), rate_per_s)
+        sql = "INSERT INTO line_channels (tenant_id, channel_id, rate_per_s) VALUES (%s, %s, %s)"
+        self.run(sql, tenant_id, str(tenant_id), rate_per_s)
 
     def add_user(self, user_id: int, name: str, *, is_opted_out: bool = False, is_deleted: bool = False) -> None:
         now = utc(MIDNIGHT)

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,10 @@ from yomawari.adapters.ssm import token_name
 from yomawari.domain import chunks
 from yomawari.domain.runs import RunReport
 from yomawari.messages import FriendCheckChunk, Malformed, read
+from yomawari.runtime import sweeps
 from yomawari.usecases import asking, channel_access
+from yomawari.usecases.listing import ListSettings
+from yomawari.usecases.sweep_followers import SweepFollowers, SweepSettings
 
 SCHEDULED = "2026-11-21T17:00:00Z"
 RUN = 2026_11_22_02_00
@@ -47,6 +51,8 @@ QUICK = {
     "chunks_per_channel": 10,
 }
 """Settings of check_friends with which nobody waits for minutes; a redelivery after an attempt is at once."""
+QUICK_SWEEP = SweepSettings(attempt_base_s=1, attempt_cap_s=1)
+QUICK_LIST = ListSettings(retry_base_us=20_000, gate_retry_s=1)
 
 
 class Night:
@@ -76,12 +82,16 @@ class Night:
             sqs, self.stack.url("MotivationChanges"), self._handler("NotifyChange"), batch_size=10, timeout_s=60
         )
         self.summaries = Pump(sqs, self.stack.url("Summaries"), self._handler("SendSummaries"), batch_size=10)
+        self.sweeps = Pump(sqs, self.stack.url("Sweeps"), self._handler("SweepFollowers"), batch_size=1, timeout_s=300)
 
-    def seed(self, sizes: dict[int, int], without_token: frozenset[int] = frozenset()) -> None:
+    def seed(
+        self, sizes: dict[int, int], without_token: frozenset[int] = frozenset(), check_by: str = "profile"
+    ) -> None:
         """Make tenants with so many job seekers each, one in 40 of whom has a LINE id that cannot be one."""
         for tenant_id, seekers in sizes.items():
             self.ledger.run("INSERT INTO tenants (id, name) VALUES (%s, %s)", (tenant_id, f"agency-{tenant_id}"))
-            self.ledger.run("INSERT INTO line_channels (tenant_id, channel_id) VALUES (%s, %s)", (tenant_id, tenant_id))
+            sql = "INSERT INTO line_channels (tenant_id, channel_id, check_by) VALUES (%s, %s, %s)"
+            self.ledger.run(sql, (tenant_id, tenant_id, check_by))
             ids = [tenant_id * 100_000 + number for number in range(1, seekers + 1)]
             people: list[tuple[object, ...]] = [(seeker_id, tenant_id, str(seeker_id)) for seeker_id in ids]
             accounts: list[tuple[object, ...]] = [(tenant_id, seeker_id, line_user_id(seeker_id)) for seeker_id in ids]
@@ -133,9 +143,10 @@ class Night:
     def drain(self, timeout_s: float = PATIENCE_S) -> None:
         """Pump both queues until nothing is left on them, delayed or not."""
         deadline_s = time.monotonic() + timeout_s
-        while self.stack.waiting("FriendChecks") or self.stack.waiting("Writes"):
-            assert time.monotonic() < deadline_s, f"not drained: {self.checks.crashes} {self.writes.crashes}"
-            if not self.checks.once() + self.writes.once():
+        while any(self.stack.waiting(queue) for queue in ("Sweeps", "FriendChecks", "Writes")):
+            crashes = self.sweeps.crashes + self.checks.crashes + self.writes.crashes
+            assert time.monotonic() < deadline_s, f"not drained: {crashes}"
+            if not self.sweeps.once() + self.checks.once() + self.writes.once():
                 time.sleep(0.05)
 
     def drain_writes(self) -> None:
@@ -171,8 +182,8 @@ class Night:
         books.check(truth(self.overrides))
         assert books.report.state == state
         assert books.report.ended_at is not None
-        assert not self.stack.waiting("FriendChecks") + self.stack.waiting("Writes")
-        assert not self.checks.crashes + self.writes.crashes
+        assert not any(self.stack.waiting(queue) for queue in ("Sweeps", "FriendChecks", "Writes"))
+        assert not self.sweeps.crashes + self.checks.crashes + self.writes.crashes
         if state == "completed" and not self.overrides:
             verdict = verify(self._local_stack(), books.report)
             assert verdict.problems == []
@@ -189,7 +200,11 @@ class Night:
 
     def redrive(self, tenant_id: int | None = None) -> Redriven:
         """The operator's `yomawari redrive`."""
-        return redrive(OperatorsTarget(self.stack, self._aws), tenant_id)
+        return redrive(self.target(), tenant_id)
+
+    def target(self) -> Target:
+        """The stack as the operator's commands see it."""
+        return OperatorsTarget(self.stack, self._aws)
 
     @contextmanager
     def workers(self, count: int, **settings: int) -> Iterator[list["subprocess.Popen[str]"]]:
@@ -271,6 +286,8 @@ def night(  # noqa: PLR0913, PLR0917 - a fixture names each part it stands on
     monkeypatch.setattr(channel_access, "ENOUGH_DELAY_S", 1)
     usual = runtime.CheckSettings
     monkeypatch.setattr(runtime, "CheckSettings", lambda **given: replace(usual(**given), **settings))
+    quick = partial(SweepFollowers, settings=QUICK_SWEEP, list_settings=QUICK_LIST)
+    monkeypatch.setattr(sweeps, "SweepFollowers", quick)
     stack = Stack(
         aws,
         moto_session,

@@ -8,8 +8,13 @@ from yomawari.adapters.mysql.connection import Database, Session, connect, from_
 from yomawari.adapters.mysql.dispatch import MySqlDispatchStore
 from yomawari.adapters.mysql.ends import MySqlEndStore
 from yomawari.adapters.mysql.memory import AccountRow, Change, RoundInMemory
+from yomawari.adapters.mysql.memory_rows import Status
+from yomawari.adapters.mysql.memory_sweeps import SweepsInMemory
 from yomawari.adapters.mysql.reports import MySqlReportStore
 from yomawari.adapters.mysql.settle import MySqlSettleStore
+from yomawari.adapters.mysql.sweeps import MySqlSweepStore
+from yomawari.domain.valve import Bounds
+from yomawari.domain.ways import Channel
 
 RUN = 2026_11_20_02_00
 """A Friday, weekday 4."""
@@ -28,17 +33,32 @@ def line_id(seeker_id: int) -> str:
     return f"U{seeker_id:032x}"
 
 
+BY_PROFILE = Channel("profile")
+
+
 class MemoryRounds:
     """The fake."""
 
     def __init__(self) -> None:
         self.tables = RoundInMemory()
         self.dispatch = self.settle = self.end = self.reports = self.tables
+        self.sweeps = SweepsInMemory(self.tables)
 
-    def add_tenant(self, tenant_id: int, rate_per_s: int | None = None, *, has_channel: bool = True) -> None:
+    def add_tenant(
+        self,
+        tenant_id: int,
+        rate_per_s: int | None = None,
+        *,
+        has_channel: bool = True,
+        bounds: Bounds | None = None,
+        channel: Channel = BY_PROFILE,
+    ) -> None:
         self.tables.tenants[tenant_id] = f"tenant {tenant_id}"
         if has_channel:
             self.tables.channels[tenant_id] = rate_per_s
+            self.tables.ways[tenant_id] = channel
+        if bounds is not None:
+            self.tables.bounds[tenant_id] = bounds
 
     def add_account(self, tenant_id: int, seeker_id: int, row: AccountRow) -> None:
         self.tables.accounts_by_key[tenant_id, seeker_id] = row
@@ -61,12 +81,26 @@ class MySqlRounds:
         self.settle = MySqlSettleStore(self.session)
         self.end = MySqlEndStore(self.session)
         self.reports = MySqlReportStore(self.session)
+        self.sweeps = MySqlSweepStore(self.session, database)
 
-    def add_tenant(self, tenant_id: int, rate_per_s: int | None = None, *, has_channel: bool = True) -> None:
+    def add_tenant(
+        self,
+        tenant_id: int,
+        rate_per_s: int | None = None,
+        *,
+        has_channel: bool = True,
+        bounds: Bounds | None = None,
+        channel: Channel = BY_PROFILE,
+    ) -> None:
         self._run("INSERT INTO tenants (id, name) VALUES (%s, %s)", (tenant_id, f"tenant {tenant_id}"))
         if has_channel:
-            sql = "INSERT INTO line_channels (tenant_id, channel_id, rate_per_s) VALUES (%s, %s, %s)"
-            self._run(sql, (tenant_id, str(tenant_id), rate_per_s))
+            sql = """INSERT INTO line_channels (tenant_id, channel_id, rate_per_s, hold_over_percent, hold_over_seekers,
+                                                check_by, followers_allowed, followers_probed_at)
+                     VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"""
+            own = (bounds.over_percent, bounds.over_seekers) if bounds else (None, None)
+            probed_at = channel.followers_probed_at and utc(channel.followers_probed_at)
+            way = (channel.check_by, channel.followers_allowed, probed_at)
+            self._run(sql, (tenant_id, str(tenant_id), rate_per_s, *own, *way))
 
     def add_account(self, tenant_id: int, seeker_id: int, row: AccountRow) -> None:
         sql = "INSERT INTO job_seekers (id, tenant_id, external_key) VALUES (%s, %s, %s)"
@@ -133,12 +167,12 @@ class Seeding:
 
     rounds: Rounds
 
-    def tenant(self, tenant_id: int, seekers: int = 0, **options: Any) -> list[int]:
+    def tenant(self, tenant_id: int, seekers: int = 0, status: Status = "unknown", **options: Any) -> list[int]:
         """Add a tenant; returns its job seekers' ids."""
         self.rounds.add_tenant(tenant_id, **options)
         ids = list(range(tenant_id * 1_000 + 1, tenant_id * 1_000 + 1 + seekers))
         for seeker_id in ids:
-            self.rounds.add_account(tenant_id, seeker_id, AccountRow(line_id(seeker_id)))
+            self.rounds.add_account(tenant_id, seeker_id, AccountRow(line_id(seeker_id), status))
         return ids
 
     def dispatched(self, run_id: int, tenants: dict[int, int]) -> None:

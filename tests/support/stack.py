@@ -14,6 +14,7 @@ QUEUES = (
     *("FriendChecksDeadLetters", "WritesDeadLetters", "ScheduleDeadLetters", "FriendChecks", "Writes"),
     *("MotivationChangesDeadLetters", "SummariesDeadLetters", "MotivationChanges", "Summaries"),
     *("ImportsDeadLetters", "RegistrationsDeadLetters", "Imports", "Registrations"),
+    *("SweepsDeadLetters", "Sweeps"),
 )
 """A queue after the one that its redrive policy names."""
 
@@ -42,8 +43,9 @@ class Stack:
         for name in QUEUES:
             self._refs[name] = self._create_queue(name)
         self._create_table(aws("dynamodb"))
-        self._create_bucket(aws("s3"))
+        self._create_bucket(aws("s3"), "ImportFiles")
         self._refs["Bus"] = NAME
+        self._create_bucket(aws("s3"), "SweepState")
         self._listen(aws("events"))
         secrets = aws("secretsmanager")
         for name in resources("AWS::SecretsManager::Secret"):
@@ -156,11 +158,12 @@ class Stack:
         dynamodb.create_table(TableName="gate", **wanted)
         self._refs["GateTable"] = "gate"
 
-    def _create_bucket(self, s3: Any) -> None:
-        versions = resources("AWS::S3::Bucket")["ImportFiles"]["VersioningConfiguration"]
-        s3.create_bucket(Bucket="import-files", CreateBucketConfiguration={"LocationConstraint": REGION})
-        s3.put_bucket_versioning(Bucket="import-files", VersioningConfiguration=versions)
-        self._refs["ImportFiles"] = "import-files"
+    def _create_bucket(self, s3: Any, name: str) -> None:
+        bucket, properties = name.lower(), resources("AWS::S3::Bucket")[name]
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+        if "VersioningConfiguration" in properties:
+            s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration=properties["VersioningConfiguration"])
+        self._refs[name] = bucket
 
     def _listen(self, events: Any) -> None:
         events.create_event_bus(Name=NAME)

@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yomawari.domain.runs import TOKYO, BadScheduledTimeError, Counts, end_of, run_id_of, weekday_of
+from yomawari.domain.runs import (
+    TOKYO,
+    BadScheduledTimeError,
+    Counts,
+    check_id_of,
+    end_of,
+    is_night,
+    run_id_of,
+    weekday_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -26,6 +35,23 @@ def test_a_run_is_its_scheduled_minute_in_tokyo(scheduled_time: str, run_id: int
 def test_anything_else_is_refused_with_what_it_was(bad: str) -> None:
     with pytest.raises(BadScheduledTimeError, match=r"not a date and time|without an offset"):
         run_id_of(bad)
+
+
+@pytest.mark.parametrize(
+    ("moment", "run_id"),
+    [
+        ("2022-03-22T17:00:00Z", 2022_03_23_02_60),
+        ("2022-03-22T17:01:29Z", 2022_03_23_02_60),
+        ("2022-03-22T17:01:30Z", 2022_03_23_02_61),
+        ("2022-03-22T17:59:59Z", 2022_03_23_02_99),
+        ("2022-03-22T22:30:00+05:30", 2022_03_23_02_60),
+    ],
+)
+def test_a_check_is_after_the_nights_of_its_hour_and_before_the_next(moment: str, run_id: int) -> None:
+    assert check_id_of(moment) == run_id
+    assert run_id_of(moment) < run_id < run_id_of("2022-03-22T18:00:00Z")
+    assert (is_night(run_id), is_night(run_id_of(moment))) == (False, True)
+    assert weekday_of(run_id) == weekday_of(run_id_of(moment))
 
 
 @given(st.datetimes(min_value=datetime(2000, 1, 2), max_value=datetime(2999, 12, 31), timezones=st.just(TOKYO)))  # noqa: DTZ001 - Hypothesis adds the zone
@@ -59,3 +85,4 @@ def test_how_a_run_ends(seekers: int | None, settled: int, failed: int, passed_o
         passed_over=passed_over,
     )
     assert end_of(counts) == end
+    assert end_of(counts, held=1) == (end and "completed_with_holds")

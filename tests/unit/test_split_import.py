@@ -11,7 +11,7 @@ from tests.support.imports import MemoryImports, line_id, report_of
 from yomawari.domain.registrations import CHUNK_BYTES, bodies_of
 from yomawari.domain.rows import SeekerRow
 from yomawari.messages import Malformed, RegistrationChunk, read
-from yomawari.s3_events import ObjectCreated
+from yomawari.messages.s3 import ObjectCreated
 from yomawari.usecases.ports import Refused, Unavailable
 from yomawari.usecases.split_import import Split
 

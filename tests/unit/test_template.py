@@ -1,6 +1,7 @@
 """The rules that template.yaml keeps, read off its translation."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ NO_RESOURCE_LEVEL = {
         "ec2:UnassignPrivateIpAddresses",
     },
 }
-TOKEN_READERS = {"CheckFriendsRole", "NotifyChangeRole", "SendSummariesRole"}
+TOKEN_READERS = {"CheckFriendsRole", "SweepFollowersRole", "NotifyChangeRole", "SendSummariesRole"}
 IN_VPC = FUNCTIONS.keys() - {"CheckFriends"}
 
 
@@ -233,6 +234,23 @@ def test_the_schedules_role_may_start_its_function_and_fill_its_dead_letters_onl
         assert allowed == {"lambda:InvokeFunction": function, "sqs:SendMessage": "ScheduleDeadLetters"}
 
 
+def test_the_layer_keeps_the_services_that_the_functions_call() -> None:
+    root = lint_template.TEMPLATE.parent
+    modules = (root / "layers/yomawari/python/yomawari/runtime").glob("*.py")
+    called = {name for one in modules for name in re.findall(r'client\("(\w+)"', one.read_text("utf-8"))}
+    makefile = (root / "layers/dependencies/Makefile").read_text("utf-8")
+    assert called == set(re.findall(r"BOTOCORE_SERVICES = (.*)", makefile)[0].split())
+
+
+def test_unfinished_lists_are_private_and_gone_after_a_day() -> None:
+    bucket = resources("AWS::S3::Bucket")["SweepState"]
+    policy = resources("AWS::S3::BucketPolicy")["SweepStateTlsOnly"]
+    [refused] = policy["PolicyDocument"]["Statement"]
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert [rule["ExpirationInDays"] for rule in bucket["LifecycleConfiguration"]["Rules"]] == [1]
+    assert (refused["Effect"], refused["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+
+
 def test_the_gate_table_is_encrypted_and_costs_nothing_by_day() -> None:
     [table] = resources("AWS::DynamoDB::Table").values()
     assert table["SSESpecification"] == {"SSEEnabled": True}
@@ -261,6 +279,8 @@ def test_a_late_run_failing_starts_and_refused_calls_are_watched() -> None:
     late, refused = ALARMS["RunUnfinishedInTime"], ALARMS["RateLimitedShare"]
     assert (late["Namespace"], late["MetricName"]) == ({"Fn::Sub": "yomawari/${AWS::StackName}"}, "RunUnfinished")
     assert watched("Errors").keys() == {"DispatchChecks", "DispatchSummaries"}
+    held = ALARMS["TenantHeld"]
+    assert (held["MetricName"], held["Dimensions"]) == ("TenantHeld", [{"Name": "service", "Value": "write_results"}])
     assert {query.get("MetricStat", {}).get("Metric", {}).get("MetricName") for query in refused["Metrics"]} == {
         None,
         "RateLimited",
@@ -277,8 +297,8 @@ def test_a_quota_that_is_used_up_is_watched() -> None:
 
 def test_the_dashboard_is_json_and_names_only_what_exists() -> None:
     body = resources("AWS::CloudWatch::Dashboard")["Dashboard"]["DashboardBody"]["Fn::Sub"]
-    assert len(json.loads(body)["widgets"]) == 10
-    for text in ("Calls", "RateLimited", "Retries", "Settled", "Failed"):
+    assert len(json.loads(body)["widgets"]) == 12
+    for text in ("Calls", "RateLimited", "Retries", "Settled", "Failed", "SweepCalls", "Lost"):
         assert text in body
 
 

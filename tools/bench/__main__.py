@@ -11,7 +11,7 @@ from rich.table import Table
 
 from tools.local_stack.state import LOCAL
 
-NAMES: Final = ("gate", "fanout", "writer", "dispatch", "summary", "registration")
+NAMES: Final = ("gate", "fanout", "writer", "dispatch", "summary", "registration", "sweep")
 _CONSOLE: Final = Console()
 
 

@@ -18,6 +18,7 @@ from yomawari.adapters.mysql.connection import Database, Session
 from yomawari.adapters.mysql.dispatch import MySqlDispatchStore
 from yomawari.adapters.mysql.ends import MySqlEndStore
 from yomawari.adapters.sqs import Queue
+from yomawari.adapters.sqs_fake import QueueFake
 from yomawari.adapters.ssm_fake import TokensFake
 from yomawari.usecases.checking import CheckSettings
 from yomawari.usecases.conclude_run import ConcludeRun
@@ -76,6 +77,8 @@ def _dispatch(database: Database, queue_url: str) -> dict[str, float]:
         ConcludeRun(MySqlEndStore(session), EventBusFake(), _now),
         _now,
         RATE_PER_S,
+        sweeps=QueueFake(),
+        writes=QueueFake(),
     )
     began_s = time.perf_counter()
     dispatch(RUN)

@@ -22,7 +22,7 @@ from yomawari.adapters.mysql.connection import Database, Rows, Session, connect
 from yomawari.adapters.mysql.imports import MySqlImportEndStore, MySqlImportStore
 from yomawari.adapters.mysql.registrations import MySqlRegistrationStore
 from yomawari.messages import Malformed, RegistrationChunk, read
-from yomawari.s3_events import ObjectCreated
+from yomawari.messages.s3 import ObjectCreated
 from yomawari.usecases.conclude_import import ConcludeImport
 from yomawari.usecases.import_ports import StoredFile
 from yomawari.usecases.ports import Outgoing

@@ -230,6 +230,42 @@ def import_file(  # noqa: PLR0913, PLR0917 - one argument for each option
 
 @app.command()
 @explained
+def check(
+    tenant: Annotated[int, typer.Option(help="Whose job seekers.")],
+    job_seeker: Annotated[list[int] | None, typer.Option(help="Just these; everybody if left out.")] = None,
+    local: Local = None,
+    stack: Stack = "yomawari-dev",
+    timeout_s: Annotated[float, typer.Option(help="How long to watch.")] = 7200,
+) -> None:
+    """Ask LINE again now, outside the round: about a tenant's job seekers, or some of them."""
+    target = Target.named(local, stack)
+    run_id = runs.check(target, tenant, job_seeker or [])
+    with Live(console=console, refresh_per_second=4, transient=True) as show:
+        run = progress.watch(target, run_id, show, timeout_s)
+    console.print(progress.final(run))
+    if run.state != "completed":
+        raise typer.Exit(1)
+
+
+@app.command()
+@explained
+def release(
+    run: Annotated[int, typer.Argument(help="The run's id.")],
+    tenant: Annotated[int, typer.Option(help="The tenant that is held.")],
+    discard: Annotated[bool, typer.Option("--discard", help="Drop the losses: these are friends still.")] = False,
+    local: Local = None,
+    stack: Stack = "yomawari-dev",
+) -> None:
+    """Write a tenant's held losses after all, or drop them."""
+    target = Target.named(local, stack)
+    shown = runs.held(runs.report(target, run), run, tenant)
+    runs.release(target, run, tenant, discard=discard)
+    what = "dropped" if discard else "written"
+    console.print(f"{shown.lost:,} of {shown.friends_before:,} friends lost are being {what}; `status {run}` shows it")
+
+
+@app.command()
+@explained
 def redrive(
     tenant: Annotated[int | None, typer.Option(help="Only this tenant's chunks.")] = None,
     local: Local = None,
@@ -238,6 +274,8 @@ def redrive(
     """Move dead-lettered chunks back to their queues; channels that LINE had refused are opened again."""
     moved = redriving.redrive(Target.named(local, stack), tenant)
     console.print(f"{moved.messages} messages with {moved.seekers:,} job seekers of {len(moved.tenants)} tenants moved")
+    if moved.channels:
+        console.print(f"{moved.channels} of them are sweeps of a whole channel")
     if moved.others:
         console.print(f"{moved.others} messages of other tenants left")
     for reason in moved.unreadable:

@@ -16,7 +16,7 @@ from yomawari.domain.runs import Counts, RunReport, TenantReport
 
 LIMIT_PER_S: Final = 2_000
 _ROWS: Final = 24
-_STYLES: Final = {"skipped": "yellow", "closed": "red", "pending": "dim"}
+_STYLES: Final = {"skipped": "yellow", "closed": "red", "held": "red", "pending": "dim"}
 
 
 def live(run: RunReport | None, rates: Mapping[int, float], elapsed_s: float) -> Group:

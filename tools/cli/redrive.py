@@ -11,20 +11,32 @@ from functools import partial
 from typing import Any, Final
 
 from tools.cli.target import Target
-from yomawari.messages import FriendCheckChunk, Malformed, MotivationChanged, SummaryChunk, Write, read, read_write
+from yomawari.messages import (
+    FollowerSweep,
+    FriendCheckChunk,
+    Malformed,
+    MotivationChanged,
+    RegistrationChunk,
+    SummaryChunk,
+    Write,
+    read,
+    read_write,
+)
 from yomawari.usecases.channel_access import REFUSALS
 
 _HOLD_S: Final = 300
 """Nobody else sees a message while it is being looked at; what is left is shown again at once at the end."""
 
-_Redrivable = FriendCheckChunk | Write | MotivationChanged | SummaryChunk
+_Redrivable = FriendCheckChunk | FollowerSweep | Write | MotivationChanged | SummaryChunk | RegistrationChunk
 _QUEUES: Final[Sequence[tuple[str, Callable[[str], _Redrivable | Malformed]]]] = (
     ("FriendChecks", partial(read, FriendCheckChunk)),
+    ("Sweeps", partial(read, FollowerSweep)),
     ("Writes", read_write),
     ("MotivationChanges", partial(read, MotivationChanged)),
     ("Summaries", partial(read, SummaryChunk)),
+    ("Registrations", partial(read, RegistrationChunk)),
 )
-_ENDPOINTS: Final = ("profile", "multicast", "push")
+_ENDPOINTS: Final = ("profile", "followers", "multicast", "push")
 
 
 @dataclass
@@ -34,6 +46,7 @@ class Redriven:
     Attributes:
         messages: how many went back to their queue.
         seekers: how many job seekers the chunks of the round among them hold.
+        channels: how many are sweeps of a whole channel.
         tenants: whose they are.
         others: how many were left because they are another tenant's.
         unreadable: the reasons of those that cannot be read.
@@ -41,6 +54,7 @@ class Redriven:
 
     messages: int = 0
     seekers: int = 0
+    channels: int = 0
     tenants: set[int] = field(default_factory=set)
     others: int = 0
     unreadable: list[str] = field(default_factory=list)
@@ -91,6 +105,7 @@ def _count(redriven: Redriven, parsed: _Redrivable) -> None:
         redriven.tenants.add(parsed.tenant_id)
     if isinstance(parsed, FriendCheckChunk):
         redriven.seekers += len(parsed.seekers)
+    redriven.channels += isinstance(parsed, FollowerSweep)
 
 
 def _open(target: Target, tenant_id: int) -> None:

@@ -14,6 +14,7 @@ from tools.cli.runs import start
 from tools.cli.target import Target
 from tools.demo.notifications import notifications
 from tools.demo.registration import register
+from tools.demo.sweep import asked_by_profile, profile_calls, sweep_figures, verified_of, verify_accounts
 from tools.demo.verify import verify
 from tools.line_double.control_client import DoubleControl, Report
 from tools.local_stack import LOCAL, running
@@ -28,12 +29,15 @@ _SECONDS_PER_SEEKER: Final = 0.002
 def demo(seekers: int, tenants: int, console: Console) -> bool:
     """Run it all on a fresh local stack and write `.local/demo.json`; whether everything was as it must be.
 
-    The last but one tenant has no token: it must be skipped, and everybody else served.
+    The last but one tenant has no token: it must be skipped, and everybody else served; a third by their lists.
     """
     without_token = frozenset({tenants - 1}) if tenants > 1 else frozenset[int]()
     console.print(f"starting the local stack, for {seekers:,} job seekers of {tenants} tenants …")
     with running("demo", line_double=DOUBLE) as stack:
-        registered = register(stack, tenant_sizes(tenants, seekers), console, without_token=without_token)
+        sizes = tenant_sizes(tenants, seekers)
+        verified = verified_of(sizes, without_token)
+        registered = register(stack, sizes, console, without_token=without_token)
+        verify_accounts(stack, verified)
         target = Target(stack.stack_name, stack)
         began_s = time.monotonic()
         run_id = start(target)
@@ -48,9 +52,10 @@ def demo(seekers: int, tenants: int, console: Console) -> bool:
         told = notifications(stack, seekers, console)
     for problem in registered.problems + verdict.problems + told.problems:
         console.print(f"[red]{problem}[/]")
-    figures = _figures(run, asked, wall_s)
+    figures = _figures(run, asked, wall_s, verified)
+    figures["sweep"] = sweep_figures(run, asked, verified)
     is_verified = verdict.matched == verdict.seekers == seekers and not verdict.problems and _kept_limits(figures)
-    is_verified = is_verified and not registered.problems and told.figures["verified"]
+    is_verified = is_verified and not registered.problems and told.figures["verified"] and figures["sweep"]["verified"]
     figures["registration"] = registered.figures
     figures |= {"seekers": verdict.seekers, "matched": verdict.matched, "verified": is_verified}
     figures["notifications"] = told.figures
@@ -59,8 +64,7 @@ def demo(seekers: int, tenants: int, console: Console) -> bool:
     return is_verified
 
 
-def _figures(run: RunReport, asked: Report, wall_s: float) -> dict[str, Any]:
-    valid = run.totals.settled - run.totals.invalid
+def _figures(run: RunReport, asked: Report, wall_s: float, verified: frozenset[int]) -> dict[str, Any]:
     return {
         "settled": run.totals.settled,
         "failed": run.totals.failed,
@@ -69,8 +73,10 @@ def _figures(run: RunReport, asked: Report, wall_s: float) -> dict[str, Any]:
         "calls": asked.totals.calls,
         "calls_per_s": round(asked.totals.calls_per_s),
         "limit_per_s": LIMIT_PER_S,
-        "peak_per_s_by_channel": {tenant: ends["profile"].peak_per_s for tenant, ends in asked.channels.items()},
-        "retries": asked.totals.calls - valid,
+        "peak_per_s_by_channel": {
+            tenant: max(lane.peak_per_s for lane in lanes.values()) for tenant, lanes in asked.channels.items()
+        },
+        "retries": profile_calls(asked) - asked_by_profile(run, verified),
     }
 
 

@@ -5,6 +5,7 @@ from random import Random
 from tools.line_double.arrivals import Arrivals
 from tools.line_double.buckets import TokenBucket
 from tools.line_double.faults import Fault, Faults, struck_by
+from tools.line_double.followers import Followers
 from tools.line_double.sends import Sends
 from tools.line_double.truth import channel_salt, is_friend_by_rule, is_line_user_id
 
@@ -44,7 +45,7 @@ class Lane:
 class Channel:
     """One tenant's channel."""
 
-    __slots__ = ("_friend_share", "_salt", "friends", "lanes", "sends", "tenant_id", "troubles")
+    __slots__ = ("_friend_share", "_salt", "followers", "friends", "lanes", "sends", "tenant_id", "troubles")
 
     def __init__(self, tenant_id: str, seed: int, friend_share: float, troubles: Troubles, sends: Sends) -> None:
         self.tenant_id = tenant_id
@@ -54,6 +55,7 @@ class Channel:
         self.sends = sends
         self._salt = channel_salt(tenant_id, seed)
         self._friend_share = friend_share
+        self.followers = Followers(tenant_id, lambda line_user_id: self.profile_status(line_user_id) == 200)
 
     def profile_status(self, line_user_id: str) -> int:
         """200, 404 or 400, as ``truth.expected_status`` says of this channel with the overrides it has been given."""

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tools.line_double.answers import Answer
 from tools.line_double.double import LineDouble
 from tools.line_double.faults import Faults, OutageMode
+from tools.line_double.followers import ID_BYTES, FollowerRules
 from tools.line_double.request import Request
 from tools.line_double.sends import SendRules
 
@@ -102,6 +103,21 @@ class ForeignOrder(_Order):
     line_user_ids: frozenset[str]
 
 
+class FollowersOrder(_Order):
+    """Whether a channel's account is verified, and how many people of whom nobody was told its list names."""
+
+    tenant_id: str
+    verified: bool
+    strangers: Annotated[int, Field(ge=0)] = 0
+
+
+class FollowerRulesOrder(_Order):
+    """Replace the rules by which a channel, or all, list their followers."""
+
+    rules: FollowerRules
+    tenant_id: str | None = None
+
+
 class Control:
     """Carries out orders on a double."""
 
@@ -123,6 +139,8 @@ class Control:
             ("PUT", "send-rules"): self._set_send_rules,
             ("PUT", "quota"): self._set_quota,
             ("PUT", "foreign"): self._set_foreign,
+            ("PUT", "followers"): self._set_followers,
+            ("PUT", "follower-rules"): self._set_follower_rules,
         }
         self._of_tenant: dict[str, Callable[[str], object]] = {
             "deliveries": lambda tenant_id: double.channel(tenant_id).sends.mailboxes,
@@ -134,6 +152,8 @@ class Control:
         name, _, tenant_id = request.path[len(PREFIX) :].partition("/")
         if request.method == "GET" and tenant_id and name in self._of_tenant:
             return Answer.of_json(200, self._of_tenant[name](tenant_id))
+        if (request.method, name) == ("POST", "follower-ids") and tenant_id:
+            return self._add_follower_ids(tenant_id, request.body)
         carry_out = None if tenant_id else self._routes.get((request.method, name))
         if carry_out is None:
             return Answer.of_message(404, "The double's control API has no such order")
@@ -190,3 +210,20 @@ class Control:
     def _set_foreign(self, body: bytes) -> None:
         order = ForeignOrder.model_validate_json(body)
         self._double.channel(order.tenant_id).sends.foreign = order.line_user_ids
+
+    def _set_followers(self, body: bytes) -> None:
+        order = FollowersOrder.model_validate_json(body)
+        followers = self._double.channel(order.tenant_id).followers
+        followers.is_verified, followers.strangers = order.verified, order.strangers
+
+    def _set_follower_rules(self, body: bytes) -> None:
+        order = FollowerRulesOrder.model_validate_json(body)
+        self._double.set_follower_rules(order.rules, order.tenant_id)
+
+    def _add_follower_ids(self, tenant_id: str, packed: bytes) -> Answer:
+        """Not as JSON: 2,000,000 ids are 32 MB so, and would be 72."""
+        if len(packed) % ID_BYTES:
+            return Answer.of_message(400, f"Ids are {ID_BYTES} bytes each")
+        known = self._double.channel(tenant_id).followers.known
+        known += packed
+        return Answer.of_json(200, len(known) // ID_BYTES)

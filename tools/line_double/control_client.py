@@ -1,11 +1,16 @@
 """The other end of the control API, for tests, the demo and benches: synchronous and typed."""
 
+from collections.abc import Iterable
+from typing import Final
+
 import httpx
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from tools.line_double.control import (
     ClosingOrder,
     FaultsOrder,
+    FollowerRulesOrder,
+    FollowersOrder,
     ForeignOrder,
     FriendsOrder,
     LatencyOrder,
@@ -17,7 +22,11 @@ from tools.line_double.control import (
     TokenOrder,
 )
 from tools.line_double.faults import Faults, OutageMode
+from tools.line_double.followers import ID_BYTES, FollowerRules
 from tools.line_double.sends import Delivery, SendRules
+
+_MOST_IDS: Final = 400_000
+"""In one order, whose body may have 8 MiB."""
 
 _DELIVERIES = TypeAdapter(dict[str, list[Delivery]])
 _DIGESTS = TypeAdapter(dict[str, list[str]])
@@ -164,6 +173,21 @@ class DoubleControl:
     def set_foreign(self, tenant_id: str, line_user_ids: frozenset[str]) -> None:
         """Replace the LINE user ids that do not exist for a channel."""
         self._ask("PUT", "foreign", ForeignOrder(tenant_id=tenant_id, line_user_ids=line_user_ids))
+
+    def set_followers(self, tenant_id: str, *, verified: bool, strangers: int = 0) -> None:
+        """Say whether a channel's account is verified, and how many people unknown to MySQL its list names."""
+        self._ask("PUT", "followers", FollowersOrder(tenant_id=tenant_id, verified=verified, strangers=strangers))
+
+    def set_follower_rules(self, rules: FollowerRules, tenant_id: str | None = None) -> None:
+        """Replace the rules of a channel's list, or of all; ``FollowerRules()`` brings the usual ones back."""
+        self._ask("PUT", "follower-rules", FollowerRulesOrder(rules=rules, tenant_id=tenant_id))
+
+    def add_follower_ids(self, tenant_id: str, line_user_ids: Iterable[str]) -> None:
+        """Tell a channel's list of people, in its order; those of them are named who are friends by the truth."""
+        packed = b"".join(bytes.fromhex(line_user_id[1:]) for line_user_id in line_user_ids)
+        for first in range(0, len(packed), _MOST_IDS * ID_BYTES):
+            part = packed[first : first + _MOST_IDS * ID_BYTES]
+            self._http.post(f"/_double/follower-ids/{tenant_id}", content=part).raise_for_status()
 
     def deliveries(self, tenant_id: str) -> dict[str, list[Delivery]]:
         """All that the channel accepted, by LINE user id, in the order of acceptance."""

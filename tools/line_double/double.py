@@ -13,6 +13,7 @@ from tools.line_double.arrivals import Arrivals
 from tools.line_double.buckets import TokenBucket
 from tools.line_double.channels import Channel, Lane, Troubles
 from tools.line_double.faults import Fault, Faults, OutageMode
+from tools.line_double.followers import FollowerRules
 from tools.line_double.options import Options
 from tools.line_double.request import Request
 from tools.line_double.request_ids import RequestIds
@@ -54,6 +55,7 @@ class LineDouble:
         self._channel_by_token: dict[str, Channel] = {}
         self._revoked: set[str] = set()
         self._send_rules = SendRules()
+        self._follower_rules = FollowerRules()
         faults = Faults(server_error_share=options.error_share, cut_share=options.cut_share)
         self._common = Troubles(faults, str(options.seed))
         self.clear_record()
@@ -129,6 +131,8 @@ class LineDouble:
             troubles.silent = self._common.silent
             sends = Sends(self._send_rules)
             channel = Channel(tenant_id, self._options.seed, self._options.friend_share, troubles, sends)
+            channel.followers.is_verified = tenant_id in self._options.verified.split(",")
+            channel.followers.replace(self._follower_rules)
             self._channels[tenant_id] = channel
         return channel
 
@@ -174,6 +178,15 @@ class LineDouble:
         self._send_rules = rules
         for channel in self._channels.values():
             channel.sends.rules = rules
+
+    def set_follower_rules(self, rules: FollowerRules, tenant_id: str | None) -> None:
+        """Have one channel, or every one, known and not yet known, list its followers by these rules."""
+        if tenant_id is not None:
+            self.channel(tenant_id).followers.replace(rules)
+            return
+        self._follower_rules = rules
+        for channel in self._channels.values():
+            channel.followers.replace(rules)
 
     def set_token(self, token: str, *, revoked: bool) -> None:
         """Revoke a token, or take that back."""

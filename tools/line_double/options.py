@@ -7,7 +7,11 @@ from tools.line_double.truth import DEFAULT_FRIEND_SHARE, DEFAULT_SEED
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Settings of one double; ``bucket`` is the token bucket's capacity in calls, which LINE does not disclose."""
+    """Settings of one double.
+
+    ``bucket`` is the token bucket's capacity in calls, which LINE does not disclose; ``verified`` names the tenants,
+    with commas, whose accounts may ask for their followers.
+    """
 
     port: int = 0
     latency_ms: float = 60.0
@@ -19,6 +23,7 @@ class Options:
     seed: int = DEFAULT_SEED
     friend_share: float = DEFAULT_FRIEND_SHARE
     close_on_4xx: bool = False
+    verified: str = ""
 
     def __post_init__(self) -> None:
         if self.latency_ms < 0 or self.jitter_ms < 0:

@@ -14,7 +14,13 @@ SAM = ROOT / ".venv-sam" / "bin" / "sam"
 _BUCKET = "packages"
 # A few workers saturate two cores, and each costs a process. The schedule sleeps: MiniStack does not fill in
 # <aws.scheduler.scheduled-time> and reads every cron expression as UTC.
-_LOCAL = {"CheckConcurrency": "3", "CheckChannelsAtOnce": "2", "ScheduleState": "DISABLED", "LogRetentionDays": "1"}
+_LOCAL = {
+    "CheckConcurrency": "3",
+    "CheckChannelsAtOnce": "2",
+    "SweepConcurrency": "2",
+    "ScheduleState": "DISABLED",
+    "LogRetentionDays": "1",
+}
 
 
 def deploy(state: StackState, parameters: Mapping[str, str] | None = None) -> StackState:

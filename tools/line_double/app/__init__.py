@@ -1,6 +1,6 @@
 """The endpoints of api.line.me that the double knows: one module each, gathered here."""
 
-from tools.line_double.app import multicast, profile, push, quota, validate
+from tools.line_double.app import followers, multicast, profile, push, quota, validate
 from tools.line_double.app.endpoint import Endpoint
 
 ENDPOINTS: tuple[Endpoint, ...] = (
@@ -9,11 +9,13 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     multicast.ENDPOINT,
     *validate.ENDPOINTS,
     *quota.ENDPOINTS,
+    followers.ENDPOINT,
 )
 
 
 def endpoint_for(method: str, path: str) -> Endpoint | None:
-    """The endpoint that answers this method and path, None when LINE has none."""
+    """The endpoint that answers this method and path (with its query, if any), None when LINE has none."""
+    path = path.partition("?")[0]
     for endpoint in ENDPOINTS:
         if endpoint.method == method and endpoint.matches(path):
             return endpoint

@@ -25,6 +25,8 @@ class DispatchSettings:
 
     database: DatabaseSettings
     friend_checks_queue_url: str
+    sweeps_queue_url: str
+    writes_queue_url: str
     token_path: str
     event_bus_name: str
 
@@ -106,6 +108,19 @@ class RegisterSettings:
     event_bus_name: str
 
 
+@dataclass(frozen=True, slots=True)
+class SweepSettings:
+    """Of sweep_followers."""
+
+    database: DatabaseSettings
+    line: LineSettings
+    sweeps_queue_url: str
+    sweeps_dead_letters_url: str
+    friend_checks_queue_url: str
+    writes_queue_url: str
+    state_bucket: str
+
+
 def database_settings() -> DatabaseSettings:
     """Where MySQL is, and which secret holds this function's own user."""
     return DatabaseSettings(
@@ -122,6 +137,8 @@ def dispatch_settings() -> DispatchSettings:
     return DispatchSettings(
         database=database_settings(),
         friend_checks_queue_url=_get("FRIEND_CHECKS_QUEUE_URL"),
+        sweeps_queue_url=_get("SWEEPS_QUEUE_URL"),
+        writes_queue_url=_get("WRITES_QUEUE_URL"),
         token_path=_get("TOKEN_PATH"),
         event_bus_name=_get("EVENT_BUS_NAME"),
     )
@@ -193,6 +210,19 @@ def register_settings() -> RegisterSettings:
         database=database_settings(),
         registrations_dead_letters_url=_get("REGISTRATIONS_DEAD_LETTERS_URL"),
         event_bus_name=_get("EVENT_BUS_NAME"),
+    )
+
+
+def sweep_settings() -> SweepSettings:
+    """What sweep_followers needs."""
+    return SweepSettings(
+        database=database_settings(),
+        line=_line_settings(),
+        sweeps_queue_url=_get("SWEEPS_QUEUE_URL"),
+        sweeps_dead_letters_url=_get("SWEEPS_DEAD_LETTERS_URL"),
+        friend_checks_queue_url=_get("FRIEND_CHECKS_QUEUE_URL"),
+        writes_queue_url=_get("WRITES_QUEUE_URL"),
+        state_bucket=_get("SWEEP_STATE_BUCKET"),
     )
 
 

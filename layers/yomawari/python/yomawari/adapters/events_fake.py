@@ -1,6 +1,6 @@
 """A bus in memory."""
 
-from yomawari.messages import Announcement, ImportCompleted, RunCompleted
+from yomawari.messages import Announcement, ImportCompleted, RunCompleted, TenantHeld
 from yomawari.usecases.ports import Unavailable
 
 
@@ -20,6 +20,10 @@ class EventBusFake:
     def runs(self) -> list[RunCompleted]:
         """The ends of runs among them."""
         return [event for event in self.announced if isinstance(event, RunCompleted)]
+
+    def held(self) -> list[TenantHeld]:
+        """The held tenants among them."""
+        return [event for event in self.announced if isinstance(event, TenantHeld)]
 
     def imports(self) -> list[ImportCompleted]:
         """The ends of imports among them."""

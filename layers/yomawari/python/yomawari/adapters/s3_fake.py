@@ -4,7 +4,7 @@ from hashlib import md5
 from io import BytesIO
 from typing import BinaryIO
 
-from yomawari.s3_events import ObjectCreated
+from yomawari.messages.s3 import ObjectCreated
 from yomawari.usecases.import_ports import FileGone, StoredFile
 from yomawari.usecases.ports import Unavailable
 

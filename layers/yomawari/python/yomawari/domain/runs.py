@@ -6,15 +6,21 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from yomawari.domain.valve import Valve
+
 TOKYO: Final = timezone(timedelta(hours=9))
 """Asia/Tokyo has had no daylight saving time since 1951, so its offset needs no time zone database."""
 
 NOT_FRIEND_NIGHTS: Final = 7
 """After so many nights of 404 running, a job seeker is asked on one weekday only."""
 
-EndState = Literal["completed", "completed_with_failures"]
-RunState = Literal["dispatching", "running", "completed", "completed_with_failures"]
-TenantState = Literal["pending", "dispatched", "skipped", "closed"]
+NIGHT_MINUTES: Final = 60
+CHECK_EVERY_S: Final = 90
+"""Minutes from 60 on stand for checks outside the round, each for so many seconds of its hour."""
+
+EndState = Literal["completed", "completed_with_failures", "completed_with_holds"]
+RunState = Literal["dispatching", "running", "completed", "completed_with_failures", "completed_with_holds"]
+TenantState = Literal["pending", "dispatched", "skipped", "closed", "held"]
 
 
 class BadScheduledTimeError(ValueError):
@@ -43,12 +49,18 @@ class Counts(BaseModel):
 
 
 class TenantReport(Counts):
-    """One tenant's share of a run; `reason` says why it was skipped or its channel closed."""
+    """One tenant's share of a run; `reason` says why it was skipped, its channel closed, or its losses held.
+
+    `valve` and `lost` say what became of the friends it lost (domain/valve.py); it had `friends_before`.
+    """
 
     tenant_id: int
     name: str
     state: TenantState
     reason: str | None
+    valve: Valve
+    lost: int
+    friends_before: int
 
 
 class RunReport(BaseModel):
@@ -83,19 +95,42 @@ def run_id_of(scheduled_time: str) -> int:
     return int(moment.astimezone(TOKYO).strftime("%Y%m%d%H%M"))
 
 
+def check_id_of(moment: str) -> int:
+    """The identity of a check outside the round: as a run's, with 60 to 99 in the minute's place.
+
+    So it is after every night that was scheduled within its hour and before all of later hours, as run ids must grow;
+    and never a night's own, which would find itself dispatched. An hour has 40 of them, one for each 90 seconds.
+
+    Raises:
+        BadScheduledTimeError: it is no moment.
+    """
+    hour, minute = divmod(run_id_of(moment), 100)
+    seconds = minute * 60 + datetime.fromisoformat(moment).second
+    return hour * 100 + NIGHT_MINUTES + seconds // CHECK_EVERY_S
+
+
+def is_night(run_id: int) -> bool:
+    """Whether the run is one of the round, and no check outside it."""
+    return run_id % 100 < NIGHT_MINUTES
+
+
 def weekday_of(run_id: int) -> int:
     """The weekday of the run in Asia/Tokyo, Monday being 0: those long unreachable with `id % 7` of it are asked."""
-    return datetime.strptime(str(run_id), "%Y%m%d%H%M").replace(tzinfo=TOKYO).weekday()
+    return datetime.strptime(str(run_id // 10_000), "%Y%m%d").replace(tzinfo=TOKYO).weekday()
 
 
-def end_of(counts: Counts) -> EndState | None:
+def end_of(counts: Counts, held: int = 0) -> EndState | None:
     """How a run that was dispatched has ended; None while answers are missing.
+
+    While the losses of some tenants are `held` that goes before failures: it is what somebody must decide.
 
     More than were dispatched may be settled: a job seeker who was sent by a dispatch that died, and deleted before
     the next one.
     """
     if counts.settled + counts.failed + counts.passed_over < (counts.seekers or 0):
         return None
+    if held:
+        return "completed_with_holds"
     return "completed_with_failures" if counts.failed else "completed"
 
 

@@ -102,6 +102,8 @@ def dispatch_checks() -> DispatchChecks:
         _conclude(database, settings.event_bus_name),
         now,
         CheckSettings().rate_per_s,
+        sweeps=Queue(client("sqs"), settings.sweeps_queue_url),
+        writes=Queue(client("sqs"), settings.writes_queue_url),
     )
 
 

@@ -24,7 +24,7 @@ async def readable(model: type[M], record: SQSRecord, dead_letters: AsyncOutbox)
     return None
 
 
-def deadline_us(context: LambdaContext) -> int:
-    """When to stop, in µs since the epoch: early enough before the function's own timeout to hand everything on."""
-    left_ms = context.get_remaining_time_in_millis() - STOP_BEFORE_TIMEOUT_MS
+def deadline_us(context: LambdaContext, stop_before_ms: int = STOP_BEFORE_TIMEOUT_MS) -> int:
+    """When to stop, in µs since the epoch: so long before the function's own timeout, to hand everything on."""
+    left_ms = context.get_remaining_time_in_millis() - stop_before_ms
     return runtime.now_us() + left_ms * 1000

@@ -1,9 +1,10 @@
-"""End a run when its last answer is in, and tell the bus."""
+"""End a run when its last answer is in, and tell the bus; and tell it of a tenant that is held."""
 
 import logging
 from collections.abc import Callable
 from datetime import datetime
 
+from yomawari.messages import TenantHeld
 from yomawari.usecases.ports import Bus, EndStore
 
 log = logging.getLogger(__name__)
@@ -17,12 +18,18 @@ class ConcludeRun:
         self._bus = bus
         self._clock = clock
 
-    def __call__(self, run_id: int) -> None:
+    def __call__(self, run_id: int, hold: TenantHeld | None = None) -> None:
         """End the run if nothing is missing, and announce an end the bus does not know of: at least once.
+
+        So is `hold`, and before the end, which names it.
 
         Raises:
             Unavailable: the database or the bus is away; the next call makes up for it.
         """
+        if hold is not None:
+            self._bus.announce(hold)
+            self._store.hold_announced(hold)
+            log.error("tenant held", extra=hold.model_dump(exclude={"version", "kind"}))
         event = self._store.end(run_id, self._clock())
         if event is not None:
             self._bus.announce(event)

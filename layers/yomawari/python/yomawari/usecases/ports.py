@@ -5,14 +5,15 @@ Unavailable: something outside is away for now; the work goes back to its queue 
 """
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol, TypeVar
 
 from yomawari.domain.gate import Ahead, Closed, Leased
 from yomawari.domain.outcomes import Answer
 from yomawari.domain.runs import EndState, RunReport
-from yomawari.messages import Announcement, CheckResults, RunCompleted
+from yomawari.domain.ways import Channel
+from yomawari.messages import Announcement, CheckResults, ReleaseHold, RunCompleted, TenantHeld
 
 T = TypeVar("T")
 
@@ -48,11 +49,20 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class WaitingTenant:
-    """A tenant of a run whose chunks have not all been sent; `rate_per_s` None means the default rate."""
+    """A tenant of a run that is not wholly sent; `rate_per_s` None means the default rate."""
 
     tenant_id: int
     has_channel: bool
     rate_per_s: int | None
+    channel: Channel = field(default_factory=Channel)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whom a check outside the round is about: a tenant's job seekers as in a night, or just these."""
+
+    tenant_id: int
+    seeker_ids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +70,8 @@ class Settled:
     """What one result message changed, in rows: answers by outcome, newly failed ones, and failed ones now answered.
 
     `passed_over` are job seekers newly found to have no row that could be settled: deleted, or settled by a later run.
+    `lost` are friends among the answers who are none any more; `hold` says that the bus does not know yet that the
+    tenant's losses are held.
     """
 
     friend: int = 0
@@ -68,6 +80,15 @@ class Settled:
     failed: int = 0
     recovered: int = 0
     passed_over: int = 0
+    lost: int = 0
+    hold: TenantHeld | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """So many held losses were written, or dropped; none when it had been said before."""
+
+    seekers: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,19 +122,30 @@ class Bus(Protocol):
     """The event bus."""
 
     def announce(self, event: Announcement) -> None:
-        """Tell the bus that a run or an import has ended, or that a run has ended differently."""
+        """Tell the bus that a run or an import has ended, or a run differently, or that a tenant is held."""
         ...
 
 
 class DispatchStore(Protocol):
     """A run's record while its chunks are sent. Every call is a transaction of its own."""
 
-    def begin(self, run_id: int, now: datetime) -> bool:
-        """Write the run and its tenants down if they are not; False when all was dispatched before."""
+    def begin(self, run_id: int, now: datetime, scope: Scope | None = None) -> bool:
+        """Write the run and its tenants (all, or that of the scope) down if they are not.
+
+        False when all was dispatched before.
+        """
         ...
 
     def waiting(self, run_id: int) -> list[WaitingTenant]:
         """The tenants that are neither skipped nor wholly sent, by id."""
+        ...
+
+    def askable(self, run_id: int, tenant_ids: Sequence[int]) -> dict[int, int]:
+        """How many `accounts` would stream of each of these tenants that has any."""
+        ...
+
+    def named(self, scope: Scope) -> Generator[Account, None, None]:
+        """Stream the job seekers that a scope names, by id, whatever is known of them."""
         ...
 
     def skip(self, run_id: int, tenant_id: int, reason: str) -> None:
@@ -128,11 +160,15 @@ class DispatchStore(Protocol):
         ...
 
     def sent(self, run_id: int, tenant_id: int, seekers: int, chunks: int) -> None:
-        """All chunks of a tenant are on the queue."""
+        """All chunks of a tenant, or its sweep, are on the queue; a sweep's own count, if it was faster, stays."""
         ...
 
     def all_sent(self, run_id: int, now: datetime) -> None:
         """All chunks of all tenants are on the queue: from here on the run can end."""
+        ...
+
+    def unjudged(self, run_id: int) -> list[int]:
+        """The tenants whose answers had all come before they were known to be all; a writer must look once more."""
         ...
 
 
@@ -141,6 +177,10 @@ class SettleStore(Protocol):
 
     def settle(self, results: CheckResults) -> Settled | Refused:
         """Apply one message in one transaction; applying it again, later or in another order changes nothing."""
+        ...
+
+    def release(self, release: ReleaseHold) -> Released | Refused:
+        """Write or drop a tenant's held losses; said again it changes nothing."""
         ...
 
 
@@ -153,6 +193,10 @@ class EndStore(Protocol):
 
     def announced(self, run_id: int, state: EndState) -> None:
         """The bus has been told."""
+        ...
+
+    def hold_announced(self, hold: TenantHeld) -> None:
+        """The bus has been told that this tenant is held."""
         ...
 
 

@@ -18,7 +18,7 @@ from typing import Final, TextIO, cast
 from yomawari.domain.imports import ImportKey, RowError, import_key
 from yomawari.domain.registrations import CHUNK_ROWS, bodies_of
 from yomawari.domain.rows import SeekerRow, UnreadableError, check, rows_of
-from yomawari.s3_events import ObjectCreated
+from yomawari.messages.s3 import ObjectCreated
 from yomawari.usecases.conclude_import import ConcludeImport
 from yomawari.usecases.import_ports import Claims, FileGone, Files, ImportStore, OpenClaims, StoredFile
 from yomawari.usecases.ports import Outbox, Outgoing, Refused

@@ -7,13 +7,15 @@ from pymysql.cursors import Cursor
 
 from yomawari.adapters.mysql.connection import Session, utc
 from yomawari.domain.runs import Counts, EndState, end_of
-from yomawari.messages import RunCompleted
+from yomawari.messages import RunCompleted, TenantHeld
 
 _PROGRESS: Final = """
 SELECT r.state, r.announced_state, COUNT(t.tenant_id), CAST(COALESCE(SUM(t.state = 'skipped'), 0) AS SIGNED),
        CAST(COALESCE(SUM(t.seekers), 0) AS SIGNED), CAST(COALESCE(SUM(t.friends), 0) AS SIGNED),
        CAST(COALESCE(SUM(t.not_friends), 0) AS SIGNED), CAST(COALESCE(SUM(t.invalid), 0) AS SIGNED),
-       CAST(COALESCE(SUM(t.failed), 0) AS SIGNED), CAST(COALESCE(SUM(t.passed_over), 0) AS SIGNED)
+       CAST(COALESCE(SUM(t.failed), 0) AS SIGNED), CAST(COALESCE(SUM(t.passed_over), 0) AS SIGNED),
+       CAST(COALESCE(SUM(t.valve = 'held'), 0) AS SIGNED),
+       COALESCE(SUM(t.valve <> 'held' AND t.lost_unwritten > 0), 0) > 0
 FROM runs r LEFT JOIN run_tenants t ON t.run_id = r.run_id
 WHERE r.run_id = %s AND r.dispatched_at IS NOT NULL
 GROUP BY r.run_id, r.state, r.announced_state
@@ -26,6 +28,8 @@ _END: Final = "UPDATE runs SET state = %s, ended_at = %s WHERE run_id = %s AND s
 
 # Only while it is still the state: a redrive may have changed how the run ended since.
 _ANNOUNCED: Final = "UPDATE runs SET announced_state = %s WHERE run_id = %s AND state = %s"
+
+_HOLD_ANNOUNCED: Final = "UPDATE run_tenants SET hold_announced = TRUE WHERE run_id = %s AND tenant_id = %s"
 
 
 class MySqlEndStore:
@@ -41,6 +45,10 @@ class MySqlEndStore:
     def announced(self, run_id: int, state: EndState) -> None:
         """The bus has been told."""
         self._session.transact(lambda cursor: cursor.execute(_ANNOUNCED, (state, run_id, state)))
+
+    def hold_announced(self, hold: TenantHeld) -> None:
+        """The bus has been told that this tenant is held."""
+        self._session.transact(lambda cursor: cursor.execute(_HOLD_ANNOUNCED, (hold.run_id, hold.tenant_id)))
 
 
 def _end(cursor: Cursor, run_id: int, now: datetime) -> RunCompleted | None:
@@ -59,7 +67,9 @@ def _unannounced(cursor: Cursor, run_id: int) -> RunCompleted | None:
     row = cursor.fetchone()
     if row is None:
         return None
-    state, announced, tenants, skipped, seekers, friends, not_friends, invalid, failed, passed_over = row
+    state, announced, tenants, skipped, seekers, friends, not_friends, invalid, failed, passed_over, held, unjudged = (
+        row
+    )
     counts = Counts(
         seekers=seekers,
         settled=friends + not_friends + invalid,
@@ -69,8 +79,8 @@ def _unannounced(cursor: Cursor, run_id: int) -> RunCompleted | None:
         failed=failed,
         passed_over=passed_over,
     )
-    end = end_of(counts)
-    if end is None or end == state == announced:
+    end = end_of(counts, held)
+    if end is None or unjudged or end == state == announced:
         return None
     told = counts.model_dump(exclude={"settled"})
-    return RunCompleted(run_id=run_id, state=end, tenants=tenants, tenants_skipped=skipped, **told)
+    return RunCompleted(run_id=run_id, state=end, tenants=tenants, tenants_skipped=skipped, tenants_held=held, **told)

@@ -10,6 +10,7 @@ GRANT SELECT, INSERT, UPDATE ON line_friend_status_changes TO 'yomawari_writer'@
 GRANT SELECT, INSERT, UPDATE ON run_tenants TO 'yomawari_writer'@'%';
 GRANT SELECT, INSERT, UPDATE ON runs TO 'yomawari_writer'@'%';
 GRANT SELECT, INSERT ON run_passed_over TO 'yomawari_writer'@'%';
+GRANT SELECT, INSERT, DELETE ON run_losses TO 'yomawari_writer'@'%';
 
 GRANT SELECT, INSERT, UPDATE ON user_job_change_motivation_history_notification_target_users TO 'yomawari_writer'@'%';
 GRANT SELECT, INSERT, UPDATE ON user_side_job_motivation_history_notification_target_users TO 'yomawari_writer'@'%';
@@ -36,3 +37,5 @@ GRANT SELECT, INSERT, UPDATE ON import_errors TO 'yomawari_registrar'@'%';
 GRANT SELECT, INSERT, UPDATE ON import_releases TO 'yomawari_registrar'@'%';
 GRANT SELECT, INSERT, UPDATE ON job_seekers TO 'yomawari_registrar'@'%';
 GRANT SELECT, INSERT, UPDATE ON line_accounts TO 'yomawari_registrar'@'%';
+GRANT SELECT ON line_accounts TO 'yomawari_sweeper'@'%';
+GRANT SELECT (tenant_id), UPDATE (followers_allowed, followers_probed_at) ON line_channels TO 'yomawari_sweeper'@'%';

@@ -1,125 +1,74 @@
 """The fake beside the MySQL stores: a round in memory, which passes the same contract tests."""
 
+from collections import Counter
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
+from yomawari.adapters.mysql.memory_rows import AccountRow, Answer, Change, Loss, RunRow, TenantRow
+from yomawari.adapters.mysql.memory_valve import forget, let_through, write
 from yomawari.domain.runs import (
     NOT_FRIEND_NIGHTS,
     EndState,
     RunReport,
-    RunState,
     TenantReport,
-    TenantState,
     end_of,
+    is_night,
     totals_of,
     weekday_of,
 )
-from yomawari.messages import CheckResults, RunCompleted
-from yomawari.usecases.ports import Account, Refused, Settled, WaitingTenant
+from yomawari.domain.valve import Bounds, decided, told
+from yomawari.domain.ways import Channel
+from yomawari.messages import CheckResults, ReleaseHold, RunCompleted, TenantHeld
+from yomawari.usecases.ports import Account, Refused, Released, Scope, Settled, WaitingTenant
 
-Status = Literal["unknown", "friend", "not_friend", "invalid"]
-Answer = Literal["friend", "not_friend", "invalid"]
-
-
-@dataclass
-class AccountRow:
-    """A row of line_accounts."""
-
-    line_user_id: str
-    friend_status: Status = "unknown"
-    last_outcome: Literal["friend", "not_friend", "invalid", "failed"] | None = None
-    settled_run_id: int = 0
-    status_checked_at: datetime | None = None
-    not_friend_nights: int = 0
-
-    def is_unsettled(self, run_id: int) -> bool:
-        """Whether the run has no answer for it yet."""
-        return self.settled_run_id < run_id or self.has_failed(run_id)
-
-    def has_failed(self, run_id: int) -> bool:
-        """Whether the run has given it up."""
-        return self.settled_run_id == run_id and self.last_outcome == "failed"
-
-
-@dataclass(frozen=True)
-class Change:
-    """A row of line_friend_status_changes."""
-
-    tenant_id: int
-    job_seeker_id: int
-    run_id: int
-    from_status: Status
-    to_status: Status
-    observed_at: datetime
-
-
-@dataclass
-class TenantRow:
-    """A row of run_tenants."""
-
-    state: TenantState = "pending"
-    reason: str | None = None
-    seekers: int | None = None
-    chunks: int | None = None
-    friends: int = 0
-    not_friends: int = 0
-    invalid: int = 0
-    failed: int = 0
-    passed_over: int = 0
-
-    def left(self) -> int | None:
-        """How many have neither an answer nor failed; None until all chunks have been sent."""
-        if self.seekers is None:
-            return None
-        return max(self.seekers - self.friends - self.not_friends - self.invalid - self.failed, 0)
-
-    def pass_over(self, newly: int) -> None:
-        """Count them: as many as are left at most."""
-        left, passed_over = self.left(), self.passed_over + newly
-        self.passed_over = passed_over if left is None else min(passed_over, left)
-
-
-@dataclass
-class RunRow:
-    """A row of runs, with its rows of run_tenants and run_passed_over."""
-
-    started_at: datetime
-    state: RunState = "dispatching"
-    announced_state: EndState | None = None
-    dispatched_at: datetime | None = None
-    ended_at: datetime | None = None
-    tenants: dict[int, TenantRow] = field(default_factory=dict)
-    passed_over: set[int] = field(default_factory=set)
+__all__ = ["AccountRow", "Change", "RoundInMemory", "RunRow", "TenantRow"]
 
 
 @dataclass
 class RoundInMemory:
     """Every store of the round at once; tests look into the tables and fill them.
 
-    `channels` holds each channel's rate by tenant; `accounts_by_key` is keyed by (tenant, job seeker).
+    `channels` holds each channel's rate by tenant, `bounds` and `ways` what else is said of it, where anything is;
+    `accounts_by_key` is keyed by (tenant, job seeker).
     """
 
     tenants: dict[int, str] = field(default_factory=dict)
     channels: dict[int, int | None] = field(default_factory=dict)
+    bounds: dict[int, Bounds] = field(default_factory=dict)
+    ways: dict[int, Channel] = field(default_factory=dict)
     accounts_by_key: dict[tuple[int, int], AccountRow] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
     runs: dict[int, RunRow] = field(default_factory=dict)
 
-    def begin(self, run_id: int, now: datetime) -> bool:
+    def begin(self, run_id: int, now: datetime, scope: Scope | None = None) -> bool:
         """Write the run and its tenants down if they are not; False when all was dispatched before."""
         run = self.runs.setdefault(run_id, RunRow(now))
         if run.dispatched_at is not None:
             return False
         for tenant_id in self.tenants:
-            run.tenants.setdefault(tenant_id, TenantRow())
+            if scope is not None and tenant_id != scope.tenant_id:
+                continue
+            among = scope.seeker_ids if scope else ()
+            friends = sum(
+                row.friend_status == "friend" and (not among or key[1] in among)
+                for key, row in self.accounts_by_key.items()
+                if key[0] == tenant_id
+            )
+            fresh = TenantRow(friends_before=friends, bounds=self.bounds.get(tenant_id, Bounds()))
+            run.tenants.setdefault(tenant_id, fresh)
         return True
 
     def waiting(self, run_id: int) -> list[WaitingTenant]:
         """The tenants that are neither skipped nor wholly sent, by id."""
         return [
-            WaitingTenant(tenant_id, tenant_id in self.channels, self.channels.get(tenant_id))
+            WaitingTenant(
+                tenant_id,
+                tenant_id in self.channels,
+                self.channels.get(tenant_id),
+                self.ways.get(tenant_id, Channel()),
+            )
             for tenant_id, row in sorted(self.runs[run_id].tenants.items())
             if row.seekers is None and row.state != "skipped"
         ]
@@ -128,6 +77,16 @@ class RoundInMemory:
         """Leave a tenant out of the run."""
         row = self.runs[run_id].tenants[tenant_id]
         row.state, row.reason = "skipped", reason
+
+    def askable(self, run_id: int, tenant_ids: Sequence[int]) -> dict[int, int]:
+        """How many `accounts` would stream of each of these tenants that has any."""
+        return dict(Counter(tenant_id for tenant_id, *_ in self.accounts(run_id, tenant_ids)))
+
+    def named(self, scope: Scope) -> Generator[Account, None, None]:
+        """Stream the job seekers that a scope names, by id, whatever is known of them."""
+        for (tenant_id, seeker_id), row in sorted(self.accounts_by_key.items()):
+            if tenant_id == scope.tenant_id and seeker_id in scope.seeker_ids:
+                yield tenant_id, seeker_id, row.line_user_id
 
     def accounts(self, run_id: int, tenant_ids: Sequence[int]) -> Generator[Account, None, None]:
         """Stream whom to ask, ordered by (tenant, job seeker)."""
@@ -138,7 +97,7 @@ class RoundInMemory:
     def sent(self, run_id: int, tenant_id: int, seekers: int, chunks: int) -> None:
         """All chunks of a tenant are on the queue."""
         row = self.runs[run_id].tenants[tenant_id]
-        row.seekers, row.chunks = seekers, chunks
+        row.seekers, row.chunks = seekers if row.seekers is None else row.seekers, chunks
         row.state = "closed" if row.state == "closed" else "dispatched"
         row.pass_over(0)
 
@@ -147,6 +106,11 @@ class RoundInMemory:
         run = self.runs[run_id]
         if run.dispatched_at is None:
             run.state, run.dispatched_at = "running", now
+
+    def unjudged(self, run_id: int) -> list[int]:
+        """The tenants whose answers had all come before they were known to be all; a writer must look once more."""
+        tenants = sorted(self.runs[run_id].tenants.items()) if run_id in self.runs else []
+        return [one for one, row in tenants if row.losses and row.valve != "held" and row.is_complete()]
 
     def settle(self, results: CheckResults) -> Settled | Refused:
         """Apply one message; applying it again, later or in another order changes nothing."""
@@ -167,9 +131,36 @@ class RoundInMemory:
             tenant.state = "dispatched"
         if tenant.state == "dispatched":
             tenant.reason = None
+        if results.seekers is not None:
+            tenant.seekers = results.seekers
+            tenant.state = "dispatched" if tenant.state == "pending" else tenant.state
+            tenant.pass_over(0)
         if results.closed is not None:
             tenant.state, tenant.reason = "closed", results.closed[:200]
-        return settled
+        if tenant.losses:
+            let_through(results.run_id, results.tenant_id, tenant, self.accounts_by_key, self.changes)
+        if tenant.valve != "held" or tenant.hold_announced:
+            return settled
+        hold = TenantHeld(
+            run_id=results.run_id, tenant_id=results.tenant_id, lost=tenant.lost, friends_before=tenant.friends_before
+        )
+        return replace(settled, hold=hold)
+
+    def release(self, release: ReleaseHold) -> Released | Refused:
+        """Write or drop a tenant's held losses; said again it changes nothing."""
+        run = self.runs.get(release.run_id)
+        tenant = run and run.tenants.get(release.tenant_id)
+        if not tenant:
+            return Refused(f"no tenant {release.tenant_id} in run {release.run_id}")
+        wanted = decided(discard=release.discard)
+        if tenant.valve == wanted:
+            return Released(0)
+        if tenant.valve != "held":
+            return Refused(f"tenant {release.tenant_id} of run {release.run_id} is not held but {tenant.valve}")
+        tenant.valve = wanted
+        if release.discard:
+            return Released(forget(tenant))
+        return Released(write(release.run_id, release.tenant_id, tenant, self.accounts_by_key, self.changes))
 
     def end(self, run_id: int, now: datetime) -> RunCompleted | None:
         """End the run if nothing is missing; the event when the bus has not been told of this end yet."""
@@ -177,8 +168,10 @@ class RoundInMemory:
         if run is None or run.dispatched_at is None:
             return None
         totals = totals_of([self._tenant_report(*item) for item in run.tenants.items()])
-        end = end_of(totals)
-        if end is None or end == run.state == run.announced_state:
+        held = sum(row.valve == "held" for row in run.tenants.values())
+        is_unjudged = any(row.losses and row.valve != "held" for row in run.tenants.values())
+        end = end_of(totals, held)
+        if end is None or is_unjudged or end == run.state == run.announced_state:
             return None
         if run.state != end:
             run.state, run.ended_at = end, now
@@ -187,6 +180,7 @@ class RoundInMemory:
             state=end,
             tenants=len(run.tenants),
             tenants_skipped=sum(row.state == "skipped" for row in run.tenants.values()),
+            tenants_held=held,
             **totals.model_dump(exclude={"settled"}),
         )
 
@@ -195,9 +189,13 @@ class RoundInMemory:
         if self.runs[run_id].state == state:
             self.runs[run_id].announced_state = state
 
+    def hold_announced(self, hold: TenantHeld) -> None:
+        """The bus has been told that this tenant is held."""
+        self.runs[hold.run_id].tenants[hold.tenant_id].hold_announced = True
+
     def report(self, run_id: int | Literal["latest"]) -> RunReport | None:
         """One run with its tenants; None when there is no such run."""
-        found = max(self.runs, default=0) if run_id == "latest" else run_id
+        found = max(filter(is_night, self.runs), default=0) if run_id == "latest" else run_id
         run = self.runs.get(found)
         if run is None:
             return None
@@ -219,6 +217,7 @@ class RoundInMemory:
             "not_friend": results.not_friend,
             "invalid": results.invalid,
         }
+        lost_before = self.runs[results.run_id].tenants[results.tenant_id].lost
         asked = {seeker_id for ids in answers.values() for seeker_id in ids}
         recovered = sum(row.has_failed(results.run_id) for seeker_id, row in rows.items() if seeker_id in asked)
         counts = {
@@ -227,7 +226,15 @@ class RoundInMemory:
         }
         failed = {one for one in results.failed if _fail(results.run_id, rows.get(one))}
         self.runs[results.run_id].passed_over |= failed
-        return Settled(**counts, failed=len(failed), recovered=recovered)
+        lost = self.runs[results.run_id].tenants[results.tenant_id].lost - lost_before
+        return Settled(
+            counts["friend"],
+            counts["not_friend"],
+            counts["invalid"],
+            failed=len(failed),
+            recovered=recovered,
+            lost=lost,
+        )
 
     def _pass_over(self, run: RunRow, results: CheckResults) -> int:
         rows = {key[1]: row for key, row in self.accounts_by_key.items() if key[0] == results.tenant_id}
@@ -243,6 +250,11 @@ class RoundInMemory:
         row.settled_run_id, row.last_outcome = results.run_id, answer
         if row.status_checked_at is not None and row.status_checked_at > results.observed_at:
             return True
+        if row.friend_status == "friend" and answer != "friend":
+            tenant = self.runs[results.run_id].tenants[results.tenant_id]
+            tenant.losses[seeker_id] = Loss(answer, results.observed_at)
+            tenant.lost += 1
+            return True
         if row.friend_status != answer:
             change = Change(
                 results.tenant_id, seeker_id, results.run_id, row.friend_status, answer, results.observed_at
@@ -256,8 +268,11 @@ class RoundInMemory:
         return TenantReport(
             tenant_id=tenant_id,
             name=self.tenants.get(tenant_id, ""),
-            state=row.state,
-            reason=row.reason,
+            state="held" if row.valve == "held" else row.state,
+            reason=told(row.valve, row.tally(), row.reason),
+            valve=row.valve,
+            lost=row.lost,
+            friends_before=row.friends_before,
             seekers=row.seekers,
             settled=row.friends + row.not_friends + row.invalid,
             friends=row.friends,

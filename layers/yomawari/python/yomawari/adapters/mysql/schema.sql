@@ -9,10 +9,18 @@ CREATE TABLE IF NOT EXISTS tenants (
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
 
 -- A tenant has one channel. rate_per_s is lowered where other tools share the channel; NULL means the default.
+-- check_by says how its job seekers are asked: one by one, by its list of followers, or (auto) by the list where LINE
+-- allows it; followers_allowed is what LINE said when it was asked last, at followers_probed_at.
+-- More losses in a run than hold_over_percent of its friends and than hold_over_seekers are held; NULL means 5 and 50.
 CREATE TABLE IF NOT EXISTS line_channels (
     tenant_id   INT UNSIGNED NOT NULL PRIMARY KEY,
     channel_id  VARCHAR(20) CHARACTER SET ascii NOT NULL,
     rate_per_s  SMALLINT UNSIGNED NULL CHECK (rate_per_s BETWEEN 1 AND 2000),
+    check_by            ENUM ('auto', 'profile', 'followers') NOT NULL DEFAULT 'auto',
+    followers_allowed   BOOLEAN NULL,
+    followers_probed_at DATETIME(6) NULL,
+    hold_over_percent   TINYINT UNSIGNED NULL CHECK (hold_over_percent <= 100),
+    hold_over_seekers   INT UNSIGNED NULL,
     CONSTRAINT line_channels_tenant FOREIGN KEY (tenant_id) REFERENCES tenants (id)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
 
@@ -61,14 +69,17 @@ CREATE TABLE IF NOT EXISTS line_friend_status_changes (
 -- announced_state is the state the bus was last told: an ended run whose announcement was lost is announced again.
 CREATE TABLE IF NOT EXISTS runs (
     run_id           BIGINT UNSIGNED NOT NULL PRIMARY KEY,
-    state            ENUM ('dispatching', 'running', 'completed', 'completed_with_failures') NOT NULL,
-    announced_state  ENUM ('completed', 'completed_with_failures') NULL,
+    state            ENUM ('dispatching', 'running', 'completed', 'completed_with_failures', 'completed_with_holds')
+                     NOT NULL,
+    announced_state  ENUM ('completed', 'completed_with_failures', 'completed_with_holds') NULL,
     started_at       DATETIME(6) NOT NULL,
     dispatched_at    DATETIME(6) NULL,
     ended_at         DATETIME(6) NULL
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
 
 -- One row per tenant and run, made before the first chunk is sent. seekers stays NULL until all chunks are sent.
+-- The valve (domain/valve.py): lost counts the friends who turned into non-friends, lost_unwritten those of them whose
+-- status waits in run_losses; friends_before and the bounds are as they were when the run began.
 CREATE TABLE IF NOT EXISTS run_tenants (
     run_id       BIGINT UNSIGNED NOT NULL,
     tenant_id    INT UNSIGNED    NOT NULL,
@@ -81,6 +92,13 @@ CREATE TABLE IF NOT EXISTS run_tenants (
     invalid      INT UNSIGNED    NOT NULL DEFAULT 0,
     failed       INT UNSIGNED    NOT NULL DEFAULT 0,
     passed_over  INT UNSIGNED    NOT NULL DEFAULT 0,
+    friends_before     INT UNSIGNED     NOT NULL DEFAULT 0,
+    hold_over_percent  TINYINT UNSIGNED NOT NULL DEFAULT 5,
+    hold_over_seekers  INT UNSIGNED     NOT NULL DEFAULT 50,
+    valve              ENUM ('open', 'held', 'released', 'discarded') NOT NULL DEFAULT 'open',
+    lost               INT UNSIGNED     NOT NULL DEFAULT 0,
+    lost_unwritten     INT UNSIGNED     NOT NULL DEFAULT 0,
+    hold_announced     BOOLEAN          NOT NULL DEFAULT FALSE,
     PRIMARY KEY (run_id, tenant_id),
     CONSTRAINT run_tenants_run FOREIGN KEY (run_id) REFERENCES runs (run_id)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
@@ -92,6 +110,17 @@ CREATE TABLE IF NOT EXISTS run_passed_over (
     job_seeker_id  BIGINT UNSIGNED NOT NULL,
     PRIMARY KEY (run_id, job_seeker_id),
     CONSTRAINT run_passed_over_run FOREIGN KEY (run_id) REFERENCES runs (run_id) ON DELETE CASCADE
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+
+-- Friends lost in a run, until the tenant is judged: their status is written from here, or they are dropped.
+CREATE TABLE IF NOT EXISTS run_losses (
+    run_id         BIGINT UNSIGNED NOT NULL,
+    tenant_id      INT UNSIGNED    NOT NULL,
+    job_seeker_id  BIGINT UNSIGNED NOT NULL,
+    outcome        ENUM ('not_friend', 'invalid') NOT NULL,
+    observed_at    DATETIME(6)     NOT NULL,
+    PRIMARY KEY (run_id, tenant_id, job_seeker_id),
+    CONSTRAINT run_losses_run FOREIGN KEY (run_id) REFERENCES runs (run_id) ON DELETE CASCADE
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
 
 CREATE TABLE IF NOT EXISTS users (

@@ -5,6 +5,9 @@ counters move by the rows that really changed state, so they count every job see
 
 A job seeker without a row to settle (deleted, or settled by a later run) is passed over, and written down by id, or the
 run would wait for ever.
+
+A friend who turns into a non-friend is settled and counted like the others, but the status waits until the tenant is
+judged (adapters/mysql/valve.py).
 """
 
 from collections.abc import Sequence
@@ -14,13 +17,16 @@ from typing import Any, Final
 
 from pymysql.cursors import Cursor
 
+from yomawari.adapters.mysql import valve
 from yomawari.adapters.mysql.connection import Ids, Session, utc
-from yomawari.messages import CheckResults
-from yomawari.usecases.ports import Refused, Settled
+from yomawari.domain.valve import decided
+from yomawari.messages import CheckResults, ReleaseHold
+from yomawari.usecases.ports import Refused, Released, Settled
 
 # A tenant of whom all are counted has nobody left to pass over.
 _LOCK: Final = """
-SELECT failed > 0, COALESCE(friends + not_friends + invalid + failed + passed_over >= seekers, FALSE)
+SELECT failed > 0, COALESCE(friends + not_friends + invalid + failed + passed_over >= seekers, FALSE),
+       lost_unwritten > 0 AND valve <> 'held', valve = 'held' AND NOT hold_announced
 FROM run_tenants WHERE run_id = %(run)s AND tenant_id = %(tenant)s FOR UPDATE
 """
 
@@ -42,6 +48,9 @@ tenant_id = %(tenant)s AND job_seeker_id BETWEEN %(first)s AND %(last)s AND job_
 """
 _IS_UNSETTLED: Final = "(settled_run_id < %(run)s OR (settled_run_id = %(run)s AND last_outcome = 'failed'))"
 
+_IS_OBSERVED: Final = "(status_checked_at IS NULL OR status_checked_at <= %(observed)s)"
+_IS_LOSS: Final = "(friend_status = 'friend' AND %(outcome)s <> 'friend')"
+
 _COUNT_FAILED: Final = f"""
 SELECT COUNT(*) FROM line_accounts WHERE {_ROWS} AND settled_run_id = %(run)s AND last_outcome = 'failed'
 """  # noqa: S608 - made of constants, like the other two
@@ -50,19 +59,27 @@ NOTE_CHANGES: Final = f"""
 INSERT INTO line_friend_status_changes (tenant_id, job_seeker_id, run_id, from_status, to_status, observed_at)
 SELECT tenant_id, job_seeker_id, %(run)s, friend_status, %(outcome)s, %(observed)s
 FROM line_accounts
-WHERE {_ROWS} AND friend_status <> %(outcome)s AND {_IS_UNSETTLED}
-  AND (status_checked_at IS NULL OR status_checked_at <= %(observed)s)
+WHERE {_ROWS} AND friend_status <> %(outcome)s AND NOT {_IS_LOSS} AND {_IS_UNSETTLED} AND {_IS_OBSERVED}
+"""  # noqa: S608
+
+# Before SETTLE, which makes these rows settled ones. IGNORE, as of those passed over, so that the count is of new rows.
+NOTE_LOSSES: Final = f"""
+INSERT IGNORE INTO run_losses (run_id, tenant_id, job_seeker_id, outcome, observed_at)
+SELECT %(run)s, tenant_id, job_seeker_id, %(outcome)s, %(observed)s
+FROM line_accounts
+WHERE {_ROWS} AND friend_status = 'friend' AND {_IS_UNSETTLED} AND {_IS_OBSERVED}
 """  # noqa: S608
 
 # An observation older than the row's own settles the row for its run and leaves the status alone: refusing it
-# altogether would leave the run waiting for that row for ever. Nothing is greater than NULL, so a first answer counts;
-# assignments run from left to right, but the later of the two times compares with %(observed)s as the old one did.
+# altogether would leave the run waiting for that row for ever. So does a loss. Nothing is greater than NULL, so a first
+# answer counts; assignments run from left to right, but the later of the two times compares with %(observed)s as the
+# old one did, and the status, which tells a loss, comes after those that ask it.
 SETTLE: Final = f"""
 UPDATE line_accounts
-SET not_friend_nights = IF(status_checked_at > %(observed)s, not_friend_nights,
+SET not_friend_nights = IF(status_checked_at > %(observed)s OR {_IS_LOSS}, not_friend_nights,
                            IF(%(outcome)s = 'not_friend', not_friend_nights + 1, 0)),
-    friend_status = IF(status_checked_at > %(observed)s, friend_status, %(outcome)s),
-    status_checked_at = IF(status_checked_at > %(observed)s, status_checked_at, %(observed)s),
+    status_checked_at = IF(status_checked_at > %(observed)s OR {_IS_LOSS}, status_checked_at, %(observed)s),
+    friend_status = IF(status_checked_at > %(observed)s OR {_IS_LOSS}, friend_status, %(outcome)s),
     last_outcome = %(outcome)s,
     settled_run_id = %(run)s
 WHERE {_ROWS} AND {_IS_UNSETTLED}
@@ -96,6 +113,7 @@ _COUNT: Final = """
 UPDATE run_tenants
 SET friends = friends + %(friend)s, not_friends = not_friends + %(not_friend)s, invalid = invalid + %(invalid)s,
     failed = failed + %(failed)s - %(recovered)s,
+    lost = lost + %(lost)s, lost_unwritten = lost_unwritten + %(lost)s,
     passed_over = COALESCE(LEAST(passed_over + %(passed_over)s,
                                  GREATEST(seekers, friends + not_friends + invalid + failed)
                                  - (friends + not_friends + invalid + failed)),
@@ -107,6 +125,16 @@ WHERE run_id = %(run)s AND tenant_id = %(tenant)s
 
 _CLOSE: Final = """
 UPDATE run_tenants SET state = 'closed', reason = %(reason)s WHERE run_id = %(run)s AND tenant_id = %(tenant)s
+"""
+
+# As dispatch.py's _SENT, and in its stead for a dispatcher that died just before it: with another number of job seekers
+# there may be fewer left to pass over.
+_RECOUNT: Final = """
+UPDATE run_tenants
+SET state = IF(state = 'pending', 'dispatched', state), seekers = %(seekers)s,
+    passed_over = LEAST(passed_over, GREATEST(seekers, friends + not_friends + invalid + failed)
+                                     - (friends + not_friends + invalid + failed))
+WHERE run_id = %(run)s AND tenant_id = %(tenant)s
 """
 
 _REASON_CHARACTERS: Final = 200
@@ -122,6 +150,10 @@ class MySqlSettleStore:
         """Apply one message in one transaction; applying it again, later or in another order changes nothing."""
         return self._session.transact(lambda cursor: _settle(cursor, results))
 
+    def release(self, release: ReleaseHold) -> Released | Refused:
+        """Write or drop a tenant's held losses; said again it changes nothing."""
+        return self._session.transact(lambda cursor: _release(cursor, release))
+
 
 def _settle(cursor: Cursor, results: CheckResults) -> Settled | Refused:
     key = {"run": results.run_id, "tenant": results.tenant_id}
@@ -130,15 +162,34 @@ def _settle(cursor: Cursor, results: CheckResults) -> Settled | Refused:
     if locked is None:
         return Refused(f"no tenant {results.tenant_id} in run {results.run_id}")
     cursor.execute(LOCK_ROWS, key)
-    had_failed, is_complete = locked
+    had_failed, is_complete, has_unwritten, is_hold_unannounced = locked
     settled = _apply(cursor, key, results, had_failed=had_failed)
     if not is_complete:
         settled = replace(settled, passed_over=_pass_over(cursor, key, results, settled))
     if settled != Settled():
         cursor.execute(_COUNT, key | _counts(settled))
+    if results.seekers is not None:
+        cursor.execute(_RECOUNT, key | {"seekers": results.seekers})
     if results.closed is not None:
         cursor.execute(_CLOSE, key | {"reason": results.closed[:_REASON_CHARACTERS]})
-    return settled
+    is_newly_held = (has_unwritten or settled.lost > 0) and valve.let_through(cursor, key)
+    return replace(settled, hold=valve.hold_of(cursor, key)) if is_newly_held or is_hold_unannounced else settled
+
+
+def _release(cursor: Cursor, release: ReleaseHold) -> Released | Refused:
+    key = {"run": release.run_id, "tenant": release.tenant_id}
+    cursor.execute(_LOCK, key)
+    if cursor.fetchone() is None:
+        return Refused(f"no tenant {release.tenant_id} in run {release.run_id}")
+    cursor.execute(LOCK_ROWS, key)
+    wanted = decided(discard=release.discard)
+    stands = valve.state_of(cursor, key)
+    if stands == wanted:
+        return Released(0)
+    if stands != "held":
+        return Refused(f"tenant {release.tenant_id} of run {release.run_id} is not held but {stands}")
+    valve.turn(cursor, key, wanted)
+    return Released(valve.drop(cursor, key) if release.discard else valve.write(cursor, key))
 
 
 def _apply(cursor: Cursor, key: dict[str, int], results: CheckResults, *, had_failed: bool) -> Settled:
@@ -146,13 +197,16 @@ def _apply(cursor: Cursor, key: dict[str, int], results: CheckResults, *, had_fa
     everyone = list(chain.from_iterable(answered.values()))
     recovered = _failed_among(cursor, key | rows_of(everyone)) if had_failed and everyone else 0
     observed = utc(results.observed_at)
-    counts = {
-        outcome: _answer(cursor, key | rows_of(ids) | {"outcome": outcome, "observed": observed})
-        for outcome, ids in answered.items()
-        if ids
-    }
+    counts, lost = dict.fromkeys(answered, 0), 0
+    for outcome, ids in answered.items():
+        if ids:
+            args = key | rows_of(ids) | {"outcome": outcome, "observed": observed}
+            newly_lost = cursor.execute(NOTE_LOSSES, args) if outcome != "friend" else 0
+            counts[outcome] = _answer(cursor, args, may_change=newly_lost < len(ids))
+            lost += newly_lost
     failed = _fail(cursor, key | rows_of(results.failed)) if results.failed else 0
-    return Settled(**counts, failed=failed, recovered=recovered)
+    friend, not_friend, invalid = counts.values()
+    return Settled(friend, not_friend, invalid, failed=failed, recovered=recovered, lost=lost)
 
 
 def _pass_over(cursor: Cursor, key: dict[str, int], results: CheckResults, settled: Settled) -> int:
@@ -178,8 +232,9 @@ def _failed_among(cursor: Cursor, args: dict[str, Any]) -> int:
     return int(cursor.fetchall()[0][0])
 
 
-def _answer(cursor: Cursor, args: dict[str, Any]) -> int:
-    cursor.execute(NOTE_CHANGES, args)
+def _answer(cursor: Cursor, args: dict[str, Any], *, may_change: bool) -> int:
+    if may_change:
+        cursor.execute(NOTE_CHANGES, args)
     return cursor.execute(SETTLE, args)
 
 
@@ -191,4 +246,4 @@ def _fail(cursor: Cursor, args: dict[str, Any]) -> int:
 
 
 def _counts(settled: Settled) -> dict[str, int]:
-    return {name: getattr(settled, name) for name in Settled.__slots__}
+    return {name: getattr(settled, name) for name in Settled.__slots__ if name != "hold"}

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from yomawari.messages import Message
+from yomawari.messages.base import Message
 
 
 class _Theirs(BaseModel):

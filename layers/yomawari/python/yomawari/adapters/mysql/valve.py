@@ -1,0 +1,97 @@
+"""The safety valve's tables: friends lost in a run wait in `run_losses` until their tenant is judged.
+
+The judgement is domain/valve.py's. Here it is carried out, within the transaction that settles a message or releases a
+hold: the losses of one tenant are written in two statements, however many they are.
+"""
+
+from typing import Final
+
+from pymysql.cursors import Cursor
+
+from yomawari.domain.valve import Bounds, Losses, Valve, judge
+from yomawari.messages import TenantHeld
+
+Key = dict[str, int]
+"""The arguments `run` and `tenant`."""
+
+_LOOK: Final = """
+SELECT valve, lost, friends_before, hold_over_percent, hold_over_seekers,
+       COALESCE(friends + not_friends + invalid + failed + passed_over >= seekers, FALSE)
+FROM run_tenants WHERE run_id = %(run)s AND tenant_id = %(tenant)s
+"""
+_TURN: Final = "UPDATE run_tenants SET valve = %(valve)s WHERE run_id = %(run)s AND tenant_id = %(tenant)s"
+
+# A newer observation than the loss wins, whichever run it is of. A newer run that only failed has observed nothing.
+# STRAIGHT_JOIN: the losses first, and a look-up of each; the server may think of reading all of the tenant's rows.
+_LOST_ROWS: Final = """
+run_losses l STRAIGHT_JOIN line_accounts a ON a.tenant_id = l.tenant_id AND a.job_seeker_id = l.job_seeker_id
+"""
+_ARE_NEWEST: Final = """
+l.run_id = %(run)s AND l.tenant_id = %(tenant)s
+AND (a.status_checked_at IS NULL OR a.status_checked_at <= l.observed_at)
+"""
+NOTE_LOST: Final = f"""
+INSERT INTO line_friend_status_changes (tenant_id, job_seeker_id, run_id, from_status, to_status, observed_at)
+SELECT a.tenant_id, a.job_seeker_id, l.run_id, a.friend_status, l.outcome, l.observed_at
+FROM {_LOST_ROWS} WHERE {_ARE_NEWEST} AND a.friend_status <> l.outcome
+"""  # noqa: S608 - made of constants, like the next one
+WRITE_LOST: Final = f"""
+UPDATE {_LOST_ROWS}
+SET a.not_friend_nights = IF(l.outcome = 'not_friend', a.not_friend_nights + 1, 0),
+    a.friend_status = l.outcome, a.status_checked_at = l.observed_at
+WHERE {_ARE_NEWEST}
+"""  # noqa: S608
+_FORGET: Final = "DELETE FROM run_losses WHERE run_id = %(run)s AND tenant_id = %(tenant)s"
+_NONE_LEFT: Final = "UPDATE run_tenants SET lost_unwritten = 0 WHERE run_id = %(run)s AND tenant_id = %(tenant)s"
+
+
+def let_through(cursor: Cursor, key: Key) -> bool:
+    """Judge the losses of a tenant that has some; whether they are held from now on."""
+    cursor.execute(_LOOK, key)
+    valve, lost, friends_before, over_percent, over_seekers, is_complete = cursor.fetchall()[0]
+    losses, bounds = Losses(lost, friends_before), Bounds(over_percent, over_seekers)
+    match judge(valve, losses, bounds, is_complete=bool(is_complete)):
+        case "hold":
+            turn(cursor, key, "held")
+            return True
+        case "write":
+            write(cursor, key)
+        case "drop":
+            drop(cursor, key)
+        case "wait":
+            pass
+    return False
+
+
+def state_of(cursor: Cursor, key: Key) -> Valve:
+    """How the valve stands."""
+    cursor.execute(_LOOK, key)
+    valve: Valve = cursor.fetchall()[0][0]
+    return valve
+
+
+def hold_of(cursor: Cursor, key: Key) -> TenantHeld:
+    """What the bus is told of a held tenant."""
+    cursor.execute(_LOOK, key)
+    _valve, lost, friends_before, *_rest = cursor.fetchall()[0]
+    return TenantHeld(run_id=key["run"], tenant_id=key["tenant"], lost=lost, friends_before=friends_before)
+
+
+def turn(cursor: Cursor, key: Key, valve: Valve) -> None:
+    """Set the valve."""
+    cursor.execute(_TURN, key | {"valve": valve})
+
+
+def write(cursor: Cursor, key: Key) -> int:
+    """Write the losses that wait; how many statuses they were."""
+    cursor.execute(NOTE_LOST, key)
+    written = cursor.execute(WRITE_LOST, key)
+    drop(cursor, key)
+    return written
+
+
+def drop(cursor: Cursor, key: Key) -> int:
+    """Forget the losses that wait; how many they were."""
+    dropped = cursor.execute(_FORGET, key)
+    cursor.execute(_NONE_LEFT, key)
+    return dropped
