@@ -34,9 +34,9 @@ class Importing:
 
     def put(self, key: str, content: bytes) -> dict[str, Any]:
         """Put a file there; the event that EventBridge makes of it."""
-        put = self._s3.put_object(Bucket="import-files", Key=key, Body=content)
+        put = self._s3.put_object(Bucket="importfiles", Key=key, Body=content)
         event = recorded("split_import")
-        event["detail"]["bucket"]["name"] = "import-files"
+        event["detail"]["bucket"]["name"] = "importfiles"
         event["detail"]["object"] |= {"key": key, "etag": put["ETag"].strip('"'), "version-id": put["VersionId"]}
         return event
 
