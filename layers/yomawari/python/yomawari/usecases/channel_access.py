@@ -219,7 +219,9 @@ class ChannelAccess:
             if token is None or stopped is not None:
                 return stopped
             if work.refused is not None:
-                token = await self._new_token(visit, work.refused, token)
+                await work.drained()
+                token = await self.renewed(visit.tenant_id, token, work.refused)
+                work.refused = None if token is not None else work.refused
                 continue
             if work.is_limited:
                 work.is_limited = False
@@ -232,7 +234,7 @@ class ChannelAccess:
                 if work.stopped is None and work.refused is None:
                     work.start(granted, token)
                 refusals = 0
-            elif (stopped := await self._wait(granted, refusals := refusals + 1)) is not None:
+            elif (stopped := await self.wait(granted, refusals := refusals + 1)) is not None:
                 return stopped
             else:
                 work.is_limited = False  # what came in while the channel was closed was sent before
@@ -245,8 +247,13 @@ class ChannelAccess:
             return Refused(visit.work.refused or "no token")
         return Deferred(0, "out of time") if self._clock() >= visit.deadline_us else None
 
-    async def _wait(self, refusal: Ahead | Closed, times: int) -> Stopped | None:
-        """Wait for the channel if that is soon; otherwise the work is over for now, or has failed."""
+    async def wait(self, refusal: Ahead | Closed, times: int) -> Stopped | None:
+        """Wait for the channel if that is soon; otherwise the work is over for now, or has failed.
+
+        Args:
+            refusal: what the gate said.
+            times: how often running it has said so to this piece of work.
+        """
         if isinstance(refusal, Closed) and refusal.reason in REFUSALS:
             return Refused(refusal.reason)
         wait_us = refusal.until_us - self._clock()
@@ -260,13 +267,11 @@ class ChannelAccess:
         await asyncio.sleep((max(0, wait_us) + spread_us * self._random()) / SECOND_US)
         return None
 
-    async def _new_token(self, visit: _Visit, reason: str, refused_token: str) -> str | None:
+    async def renewed(self, tenant_id: int, refused_token: str, reason: str) -> str | None:
         """After a 401 or 403: a token that was renewed meanwhile, or None once the channel has been closed."""
-        await visit.work.drained()
-        self._tokens.forget(visit.tenant_id)
-        token = await self._tokens.token(visit.tenant_id)
+        self._tokens.forget(tenant_id)
+        token = await self._tokens.token(tenant_id)
         if token is not None and token != refused_token:
-            visit.work.refused = None
             return token
-        await self.close(visit.tenant_id, reason)
+        await self.close(tenant_id, reason)
         return None

@@ -7,16 +7,9 @@ from typing import Final
 
 from yomawari.domain.backoff import full_jitter_us
 from yomawari.domain.followers import NEXT_LIVES_US, PAGE_IDS, FollowerPage, FollowerSet, InvalidStart
-from yomawari.domain.gate import SECOND_US, Ahead, Closed
+from yomawari.domain.gate import SECOND_US
 from yomawari.domain.outcomes import ChannelRefused, RateLimited, Unknown
-from yomawari.usecases.channel_access import (
-    MAX_DELAY_S,
-    REFUSALS,
-    REFUSED_FOR_US,
-    WAKE_SPREAD_US,
-    Deferred,
-    Refused,
-)
+from yomawari.usecases.channel_access import ChannelAccess, ChannelUse, Deferred, Refused
 from yomawari.usecases.pacing import Pacer, Pacing
 from yomawari.usecases.ports import Clock, GateUnavailable, RateGate, Tokens
 from yomawari.usecases.sweep_ports import FollowerLists
@@ -33,24 +26,22 @@ MOST_RESTARTS: Final = 2
 """A list that begins anew more often in one visit is not going to end; it waits for its next attempt."""
 
 
-@dataclass(frozen=True, slots=True)
-class ListSettings:
-    """How a list is read.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListSettings(ChannelUse):
+    """How a list is read: a page at a time, at most at the 93 % of LINE's 2,000 that hold for profiles.
 
     Attributes:
-        rate_per_s: calls a second on a channel that sets no rate of its own; a list's own limit is 2,000.
-        patience_us: how long a worker waits for a channel.
         tries: calls for one page that LINE does not answer, before the sweep waits for its next attempt.
         retry_base_us, retry_cap_us: the waits between them (domain/backoff.py).
-        gate_retry_s: the delay of a sweep whose gate could not be asked.
     """
 
     rate_per_s: int = 1_860
-    patience_us: int = 5_000_000
+    window: int = 1
+    channels_at_once: int = 1
+    chunks_per_channel: int = 1
     tries: int = 4
     retry_base_us: int = 400_000
     retry_cap_us: int = 5_000_000
-    gate_retry_s: int = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +118,9 @@ class Lister:
         self._clock = clock
         self._random = random
         self._settings = settings
+        self._channels = ChannelAccess(
+            ENDPOINT, settings, gate=gate, tokens=tokens, clock=clock, random=random, pacing=PACING
+        )
 
     async def probe(self, listing: Listing, tenant_id: int, rate_per_s: int | None, deadline_us: int) -> Stopped | None:
         """Ask whether the channel may have its list, for one id, which nobody takes in; None when it may."""
@@ -144,7 +138,8 @@ class Lister:
         self, listing: Listing, tenant_id: int, rate_per_s: int | None, deadline_us: int, limit: int
     ) -> Stopped | None:
         channel = f"{tenant_id}#{ENDPOINT}"
-        pacer = Pacer(self._gate, channel, rate_per_s or self._settings.rate_per_s, PACING, self._clock)
+        rate_per_s = min(rate_per_s or self._settings.rate_per_s, self._settings.rate_per_s)
+        pacer = Pacer(self._gate, channel, rate_per_s, PACING, self._clock)
         reading = _Reading(listing, tenant_id, channel, pacer, deadline_us, limit)
         try:
             with pacer.serving(_ONE_CALL):
@@ -165,7 +160,9 @@ class Lister:
                 reading.listing.start_over(self._clock())
             granted = await reading.pacer.take(1)
             stopped = (
-                await self._page(reading, reading.token) if isinstance(granted, int) else await self._wait(granted)
+                await self._page(reading, reading.token)
+                if isinstance(granted, int)
+                else await self._channels.wait(granted, times=1)
             )
             if stopped is not None:
                 return stopped
@@ -204,25 +201,10 @@ class Lister:
         await asyncio.sleep(full_jitter_us(reading.tries, base_us, cap_us, self._random()) / SECOND_US)
         return None
 
-    async def _wait(self, refusal: Ahead | Closed) -> Stopped | None:
-        """Wait for the channel if that is soon; otherwise the sweep goes back to the queue, or fails."""
-        if isinstance(refusal, Closed) and refusal.reason in REFUSALS:
-            return Refused(refusal.reason)
-        wait_us = refusal.until_us - self._clock()
-        if wait_us > self._settings.patience_us:
-            reason = refusal.reason if isinstance(refusal, Closed) else "the channel is booked"
-            return Deferred(min(MAX_DELAY_S, -(-wait_us // SECOND_US)), reason)
-        await asyncio.sleep((max(0, wait_us) + WAKE_SPREAD_US * self._random()) / SECOND_US)
-        return None
-
     async def _new_token(self, reading: "_Reading", refused_token: str, reason: str) -> Stopped | None:
         """After a 401: go on with a token that was renewed meanwhile, or close the channel's list for everybody."""
-        self._tokens.forget(reading.tenant_id)
-        reading.token = await self._tokens.token(reading.tenant_id)
-        if reading.token not in {None, refused_token}:
-            return None
-        await self._gate.close(reading.channel, Closed(self._clock() + REFUSED_FOR_US, reason))
-        return Refused(reason)
+        reading.token = await self._channels.renewed(reading.tenant_id, refused_token, reason)
+        return Refused(reason) if reading.token is None else None
 
 
 @dataclass
