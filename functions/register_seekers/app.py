@@ -3,7 +3,6 @@
 from dataclasses import asdict
 
 from aws_lambda_powertools import Metrics, Tracer
-from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
@@ -36,5 +35,4 @@ def register(record: SQSRecord) -> None:
         logger.error("chunk cannot be registered", extra={"message_id": record.message_id, "reason": outcome.reason})
         imports.registrations_dead_letters().send([Outgoing(record.body, attributes={"reason": outcome.reason})])
         return
-    for name, count in asdict(outcome).items():
-        metrics.add_metric(f"Rows{name.title()}", MetricUnit.Count, count)
+    runtime.add_counts(metrics, {f"rows_{name}": number for name, number in asdict(outcome).items()})
