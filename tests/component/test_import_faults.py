@@ -56,7 +56,7 @@ FIRST_TIME = [
     "SELECT s.external_key, s.id,",
     "SELECT line_user_id, job_seeker_id",
     "INSERT INTO job_seekers",
-    "SELECT external_key, id",
+    "SELECT GROUP_CONCAT(id ORDER",
     "INSERT INTO line_accounts",
     "UPDATE imports SET",
 ]

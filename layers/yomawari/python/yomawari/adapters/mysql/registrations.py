@@ -44,7 +44,11 @@ _PARENTS: Final = """
 INSERT INTO job_seekers (tenant_id, external_key, user_id) VALUES %s
 ON DUPLICATE KEY UPDATE user_id = COALESCE(VALUES(user_id), job_seekers.user_id)
 """
-IDS: Final = "SELECT external_key, id FROM job_seekers WHERE tenant_id = %s AND external_key IN %s"
+# In one row, in the order of the keys, on which the column's collation and Python agree (by code point): pymysql takes
+# ten times as long for five hundred rows.
+IDS: Final = """
+SELECT GROUP_CONCAT(id ORDER BY external_key) FROM job_seekers WHERE tenant_id = %s AND external_key IN %s
+"""
 
 _RELEASES: Final = """
 INSERT INTO import_releases (import_id, line_user_id, job_seeker_id) VALUES %s
@@ -171,7 +175,10 @@ def _write_parents(
         cursor.execute(_PARENTS, (Rows(changed),))
     if new:
         cursor.execute(IDS, (tenant_id, new))
-        seeker_ids |= {_key(key): seeker_id for key, seeker_id in cursor.fetchall()}
+        ids = str(cursor.fetchall()[0][0] or "").split(",")
+        if len(ids) != len(new):
+            raise pymysql.IntegrityError(ER.NO_REFERENCED_ROW_2, "a job seeker was deleted while they were registered")
+        seeker_ids |= dict(zip(new, map(int, ids), strict=True))
     return seeker_ids
 
 
