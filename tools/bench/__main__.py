@@ -34,24 +34,20 @@ def _run(name: str) -> dict[str, Any]:
 
 
 def _table(name: str, result: Mapping[str, Any]) -> Table:
-    """One row per case where the figures are of several cases, one row per figure where not."""
+    """One row per case, or one for all where there is one; figures wrap, so that none is cut on a narrow screen."""
     figures = result["figures"]
-    is_cases = all(isinstance(one, dict) for one in figures.values())
+    cases = figures if all(isinstance(one, dict) for one in figures.values()) else {name: figures}
     verdict = "[green]reached[/]" if result["reached"] else "[red]not reached[/]"
-    table = Table(title=f"{name}: targets {verdict}", caption=f"targets: {json.dumps(result['targets'])}")
-    if not is_cases:
-        table.add_column("figure")
-        table.add_column("value", justify="right")
-        for figure, value in figures.items():
-            table.add_row(figure, str(value))
-        return table
-    columns = list(dict.fromkeys(column for case in figures.values() for column in case))
-    table.add_column("")
-    for column in columns:
-        table.add_column(column, justify="right")
-    for case, values in figures.items():
-        table.add_row(case, *(str(values.get(column, "")) for column in columns))
+    table = Table(
+        "case", "figures", title=f"{name}: targets {verdict}", caption=f"targets: {_listed(result['targets'])}"
+    )
+    for case, values in cases.items():
+        table.add_row(case, _listed(values))
     return table
+
+
+def _listed(values: Mapping[str, Any]) -> str:
+    return "  ".join(f"{name}={value}" for name, value in values.items())
 
 
 if __name__ == "__main__":
