@@ -32,7 +32,7 @@ from yomawari.domain.valve import Bounds
 from yomawari.domain.ways import Channel
 from yomawari.messages import CheckResults, ReleaseHold
 from yomawari.usecases.import_ports import Registered
-from yomawari.usecases.motivation_ports import Recorded
+from yomawari.usecases.motivation_ports import Recorded, Targets
 from yomawari.usecases.ports import Released, Scope, Settled
 
 GRANTS = Path(yomawari.adapters.mysql.__file__).with_name("grants.sql")
@@ -120,7 +120,7 @@ def test_a_change_and_its_summary_with_each_functions_own_user(database: Databas
         assert isinstance(taken_up, TakenUp)
         assert len(taken_up.untold) == 1
     notifications.told("job_change", 70, 1, hour(9))
-    assert MySqlTargetStore(sessions["writer"][0]).record("job_change", 70, [1], hour(9)) == Recorded(1)
+    assert MySqlTargetStore(sessions["writer"][0]).record([Targets("job_change", 70, [1], hour(9))]) == [Recorded(1)]
     summaries = MySqlSummaryStore(*sessions["summarizer"])
     assert [one.recipient.user_id for one in summaries.summaries(DAY)] == [1]
     for _ in range(2):

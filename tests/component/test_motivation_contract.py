@@ -15,6 +15,7 @@ from tests.support.motivations import (
     People,
     hour,
     line_id,
+    record,
 )
 from yomawari.domain.days import DayReport, SummaryReport
 from yomawari.domain.deliveries import Claim
@@ -29,7 +30,7 @@ from yomawari.domain.motivations import (
     TakenUp,
 )
 from yomawari.domain.summaries import MAX_CHANGES, Summary
-from yomawari.usecases.motivation_ports import Recorded
+from yomawari.usecases.motivation_ports import Recorded, Targets
 from yomawari.usecases.ports import Refused
 
 CHANGER = 9
@@ -127,9 +128,9 @@ class TestAudience:
 @pytest.mark.usefixtures("people")
 class TestTargets:
     def test_recorded_once_with_the_first_time(self, stores: Motivations) -> None:
-        assert stores.targets.record("job_change", 70, [3, 1, 3], hour(1)) == Recorded(2)
-        assert stores.targets.record("job_change", 70, [1, 2], hour(2)) == Recorded(2)
-        assert stores.targets.record("side_job", 70, [1], hour(3)) == Recorded(1)
+        assert record(stores, "job_change", 70, [3, 1, 3], hour(1)) == Recorded(2)
+        assert record(stores, "job_change", 70, [1, 2], hour(2)) == Recorded(2)
+        assert record(stores, "side_job", 70, [1], hour(3)) == Recorded(1)
         assert stores.recorded() == {
             ("job_change", 70, 1): hour(1),
             ("job_change", 70, 2): hour(2),
@@ -137,8 +138,34 @@ class TestTargets:
             ("side_job", 70, 1): hour(3),
         }
 
+    def test_several_at_once_as_one_after_another(self, stores: Motivations) -> None:
+        targets = [
+            Targets("job_change", 70, [2, 1], hour(5)),
+            Targets("side_job", 70, [1], hour(4)),
+            Targets("job_change", 70, [1, 3], hour(3)),
+        ]
+        assert stores.targets.record(targets) == [Recorded(2), Recorded(1), Recorded(2)]
+        assert stores.recorded() == {
+            ("job_change", 70, 1): hour(5),
+            ("job_change", 70, 2): hour(5),
+            ("job_change", 70, 3): hour(3),
+            ("side_job", 70, 1): hour(4),
+        }
+
+    def test_nothing_at_once(self, stores: Motivations) -> None:
+        assert stores.targets.record([]) == []
+
+    def test_the_others_are_recorded_beside_one_that_is_refused(self, stores: Motivations) -> None:
+        targets = [
+            Targets("job_change", 70, [1], hour(1)),
+            Targets("job_change", 71, [2], hour(1)),
+            Targets("side_job", 70, [3], hour(1)),
+        ]
+        assert stores.targets.record(targets) == [Recorded(1), Refused("no job_change history 71"), Recorded(1)]
+        assert set(stores.recorded()) == {("job_change", 70, 1), ("side_job", 70, 3)}
+
     def test_of_no_history_is_refused(self, stores: Motivations) -> None:
-        assert stores.targets.record("side_job", 71, [1], MIDNIGHT) == Refused("no side_job history 71")
+        assert record(stores, "side_job", 71, [1], MIDNIGHT) == Refused("no side_job history 71")
         assert stores.recorded() == {}
 
 
@@ -150,8 +177,8 @@ class TestSummaries:
     def test_everything_of_the_day_both_kinds_by_recipient(self, stores: Motivations, people: People) -> None:
         people.person(1, 1)
         people.person(2, 2)
-        stores.targets.record("job_change", 70, [1, 2], hour(9))
-        stores.targets.record("side_job", 70, [1], hour(10))
+        record(stores, "job_change", 70, [1, 2], hour(9))
+        record(stores, "side_job", 70, [1], hour(10))
         job_change = Change("job_change", 70, CHANGER, "person 9", "active", hour(9))
         side_job = Change("side_job", 70, CHANGER, "person 9", "open", hour(10))
         assert self.summary(stores) == [
@@ -165,7 +192,7 @@ class TestSummaries:
         for number, moment in enumerate(moments):
             people.person(100 + number)
             stores.add_history("job_change", number + 1, 100 + number, "open", hour(-30))
-            stores.targets.record("job_change", number + 1, [1], moment)
+            record(stores, "job_change", number + 1, [1], moment)
         ids = {
             day: [change.history_id for one in self.summary(stores, day) for change in one.changes]
             for day in (DAY - timedelta(days=1), DAY, DAY + timedelta(days=1))
@@ -178,8 +205,8 @@ class TestSummaries:
         stores.add_history("job_change", 71, CHANGER, "none", hour(11))
         stores.add_history("job_change", 72, 8, "none", hour(9.5))
         for history_id in (71, 70, 72):
-            stores.targets.record("job_change", history_id, [1], hour(12))
-        stores.targets.record("side_job", 70, [1], hour(12))
+            record(stores, "job_change", history_id, [1], hour(12))
+        record(stores, "side_job", 70, [1], hour(12))
         (summary,) = self.summary(stores)
         assert [(change.kind, change.history_id) for change in summary.changes] == [
             ("job_change", 71),
@@ -189,7 +216,7 @@ class TestSummaries:
 
     def test_people_are_taken_as_they_are_now(self, stores: Motivations, people: People) -> None:
         everyone = [people.person(user_id, 1, 2) for user_id in range(1, 6)]
-        stores.targets.record("job_change", 70, everyone, hour(9))
+        record(stores, "job_change", 70, everyone, hour(9))
         stores.block(1_001)
         stores.block(1_002)
         stores.block(2_002)
@@ -202,8 +229,8 @@ class TestSummaries:
         people.person(2, 1)
         people.person(8)
         stores.add_history("job_change", 71, 8, "open", hour(1))
-        stores.targets.record("job_change", 70, [1, 2], hour(9))
-        stores.targets.record("job_change", 71, [1], hour(9))
+        record(stores, "job_change", 70, [1, 2], hour(9))
+        record(stores, "job_change", 71, [1], hour(9))
         stores.delete(CHANGER)
         assert [(one.recipient.user_id, one.total) for one in self.summary(stores)] == [(1, 1)]
 
@@ -212,7 +239,7 @@ class TestSummaries:
         for number in range(MAX_CHANGES + 3):
             people.person(100 + number)
             stores.add_history("side_job", 100 + number, 100 + number, "active", hour(1) + timedelta(seconds=number))
-            stores.targets.record("side_job", 100 + number, [1], hour(9))
+            record(stores, "side_job", 100 + number, [1], hour(9))
         (summary,) = self.summary(stores)
         assert summary.total == MAX_CHANGES + 3
         assert [change.user_id for change in summary.changes] == list(range(102 + MAX_CHANGES, 102, -1))
@@ -318,8 +345,8 @@ class TestDays:
             stores.notifications.take_up(kind, 70, CHANGER, hour(9))
             stores.notifications.told(kind, 70, 1, hour(9))
         stores.notifications.told("side_job", 70, 2, hour(9))
-        stores.targets.record("job_change", 70, [1, 2], hour(9))
-        stores.targets.record("side_job", 70, [1, 2, 3], hour(9))
+        record(stores, "job_change", 70, [1, 2], hour(9))
+        record(stores, "side_job", 70, [1, 2, 3], hour(9))
         report = stores.days.report(DAY)
         assert (report.changes, report.untold, report.recorded) == (2, {2: 1}, 5)
         assert report.summary == SummaryReport()
@@ -342,6 +369,6 @@ class TestDays:
         people.person(1, 1, connected_to=CHANGER)
         for kind, hours in zip(KINDS, (-0.1, 24), strict=True):
             stores.notifications.take_up(kind, 70, CHANGER, hour(hours))
-            stores.targets.record(kind, 70, [1], hour(hours))
+            record(stores, kind, 70, [1], hour(hours))
         stores.summaries.dispatched(DAY + timedelta(days=1), 9, 2, hour(32))
         assert stores.days.report(DAY) == DayReport(day=DAY)

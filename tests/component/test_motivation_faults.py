@@ -11,7 +11,7 @@ from yomawari.adapters.mysql.connection import Database, Session
 from yomawari.adapters.mysql.deliveries import MySqlDeliveryStore
 from yomawari.adapters.mysql.summaries import MySqlSummaryStore
 from yomawari.adapters.mysql.targets import MySqlTargetStore
-from yomawari.usecases.motivation_ports import Recorded
+from yomawari.usecases.motivation_ports import Recorded, Targets
 from yomawari.usecases.ports import Unavailable
 
 EVERYONE = list(range(1, 401))
@@ -32,9 +32,8 @@ def test_two_writers_with_the_same_messages_record_everybody_once(stores: MySqlM
         session = Session(database)
         store = MySqlTargetStore(session)
         for history_id in history_ids:
-            assert store.record(
-                "job_change", history_id, EVERYONE[:: 1 if history_id % 2 else -1], hour(1)
-            ) == Recorded(400)
+            everyone = EVERYONE[:: 1 if history_id % 2 else -1]
+            assert store.record([Targets("job_change", history_id, everyone, hour(1))]) == [Recorded(400)]
         session.close()
         return len(history_ids)
 
@@ -81,6 +80,6 @@ def test_a_record_without_a_server_is_unavailable(stores: MySqlMotivations, data
     nowhere = replace(database, port=1)
     session = Session(nowhere, lambda _: None, lambda: 0.0)
     with pytest.raises(Unavailable, match="MySQL"):
-        MySqlTargetStore(session).record("job_change", 1, [1], hour(1))
+        MySqlTargetStore(session).record([Targets("job_change", 1, [1], hour(1))])
     with pytest.raises(Unavailable, match="MySQL"):
         next(MySqlSummaryStore(stores.session, nowhere).summaries(DAY))

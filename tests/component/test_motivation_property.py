@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tests.support.motivations import DAY, KINDS, MemoryMotivations, Motivations, MySqlMotivations, hour
 from yomawari.adapters.mysql.connection import Database
 from yomawari.domain.motivations import ChangeKind, Motivation
+from yomawari.usecases.motivation_ports import Targets
 
 USERS = range(1, 6)
 user_ids = st.sampled_from(USERS)
@@ -77,9 +78,9 @@ def test_fake_and_mysql_agree_on_any_world(database: Database) -> None:
                     assert taken_up == fake.notifications.take_up(*asked, hour(user_id))
                 real.notifications.told(kind, number, 1, hour(9))
                 fake.notifications.told(kind, number, 1, hour(9))
-        for kind, history_id, told, hours in recorded:
-            record = (kind, history_id, told, hour(hours))
-            assert real.targets.record(*record) == fake.targets.record(*record)
+        targets = [Targets(kind, history_id, told, hour(hours)) for kind, history_id, told, hours in recorded]
+        for batch in (targets[:1], targets[1:]):
+            assert real.targets.record(batch) == fake.targets.record(batch)
         assert real.recorded() == fake.recorded()
         for days in (-1, 0, 1):
             day = DAY + timedelta(days=days)

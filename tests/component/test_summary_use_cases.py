@@ -68,8 +68,8 @@ def recorded(user_ids: list[int], **fields: Any) -> TargetsRecorded:
 def test_from_record_to_chunks(morning: Morning) -> None:
     for user_id in (1, 2, 3):
         morning.people.person(user_id, 2 if user_id == 3 else 1)
-    assert morning.record(recorded([1, 2, 3])) == Recorded(3)
-    assert morning.record(recorded([1], change_kind="side_job")) == Recorded(1)
+    assert morning.record([recorded([1, 2, 3])]) == [Recorded(3)]
+    assert morning.record([recorded([1], change_kind="side_job")]) == [Recorded(1)]
     assert morning.dispatch(DAY) == DispatchedSummaries(tenants=2, recipients=3, changes=4, chunks=2)
     assert [(message.group, message.delay_s) for message in morning.queue.sent] == [("1", 0), ("2", 0)]
     first, second = morning.chunks()
@@ -86,9 +86,9 @@ def test_from_record_to_chunks(morning: Morning) -> None:
 
 def test_a_message_twice_and_a_dispatch_twice_say_the_same(morning: Morning) -> None:
     morning.people.person(1, 1)
-    morning.record(recorded([1]))
+    morning.record([recorded([1])])
     morning.now = hour(30)
-    morning.record(recorded([1]))
+    morning.record([recorded([1])])
     first = morning.dispatch(DAY)
     assert morning.dispatch(DAY) == first
     assert morning.queue.sent[0] == morning.queue.sent[1]
@@ -99,23 +99,23 @@ def test_what_is_recorded_after_the_summary_is_in_the_next_one(morning: Morning)
     """The writer was down over night."""
     for user_id in (1, 2):
         morning.people.person(user_id, 1)
-    morning.record(recorded([1]))
+    morning.record([recorded([1])])
     morning.dispatch(DAY)
     morning.now = hour(33)
-    morning.record(recorded([1, 2], told_at=hour(23)))
+    morning.record([recorded([1, 2], told_at=hour(23))])
     assert morning.dispatch(DAY).recipients == 1
     morning.dispatch(DAY + timedelta(days=1))
     assert morning.told() == [(1, 1), (1, 1), (1, 2)]
 
 
 def test_targets_of_no_history_are_refused(morning: Morning) -> None:
-    assert morning.record(recorded([1], history_id=71)) == Refused("no job_change history 71")
+    assert morning.record([recorded([1], history_id=71)]) == [Refused("no job_change history 71")]
 
 
 def test_who_blocked_the_account_since_gets_none(morning: Morning) -> None:
     for user_id in (1, 2):
         morning.people.person(user_id, 1)
-    morning.record(recorded([1, 2]))
+    morning.record([recorded([1, 2])])
     morning.stores.block(1_001)
     morning.dispatch(DAY)
     assert morning.told() == [(1, 2)]
@@ -128,7 +128,7 @@ def test_a_day_on_which_nobody_was_told(morning: Morning) -> None:
 
 def test_a_dispatch_that_dies_is_begun_anew(morning: Morning) -> None:
     morning.people.person(1, 1)
-    morning.record(recorded([1]))
+    morning.record([recorded([1])])
     morning.queue.failures = [Unavailable("SQS")]
     with pytest.raises(Unavailable):
         morning.dispatch(DAY)
@@ -138,7 +138,7 @@ def test_a_dispatch_that_dies_is_begun_anew(morning: Morning) -> None:
 
 def test_more_than_ten_chunks_are_sent_ten_at_a_time(morning: Morning) -> None:
     everyone = [morning.people.person(user_id, 2) for user_id in range(1, 61)]
-    morning.record(recorded(everyone))
+    morning.record([recorded(everyone)])
     sizes: list[int] = []
     sending = morning.queue.send
 
@@ -165,7 +165,7 @@ def test_a_summary_never_asks_for_an_audience(database: Database, mariadb_server
     try:
         real.audience.audience("job_change", 70, CHANGER)
         asked = audience_queries(mariadb_server, database)
-        morning.record(recorded(list(range(1, 40))))
+        morning.record([recorded(list(range(1, 40)))])
         morning.dispatch(DAY)
         everything = audience_queries(mariadb_server, database)
     finally:
@@ -196,8 +196,8 @@ def test_a_stream_survives_many_batches(database: Database) -> None:
     ):
         real.run(f"{sql} FROM {people}")
     real.run("UPDATE line_accounts SET friend_status = 'friend'")
-    morning.record(recorded(list(range(1, 900))))
-    morning.record(recorded(list(range(2, 900, 2)), change_kind="side_job"))
+    morning.record([recorded(list(range(1, 900)))])
+    morning.record([recorded(list(range(2, 900, 2)), change_kind="side_job")])
     assert morning.dispatch(DAY).changes == 899 + 449
     assert [user_id for _, user_id in morning.told()] == list(range(1, 900))
     real.close()

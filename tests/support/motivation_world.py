@@ -77,8 +77,7 @@ class MotivationWorld:
     def recorded(self) -> set[int]:
         """Have the writer record what was handed to it; everybody who is recorded as told about the job change."""
         record = RecordTargets(self.stores.targets, self.now)
-        for message in self.writes.sent:
-            record(TargetsRecorded.model_validate_json(message.body))
+        record([TargetsRecorded.model_validate_json(message.body) for message in self.writes.sent])
         return {user_id for kind, _, user_id in self.stores.recorded() if kind == "job_change"}
 
     def came_back(self) -> list[MotivationChanged]:

@@ -14,6 +14,8 @@ from yomawari.adapters.mysql.summaries import MySqlSummaryStore
 from yomawari.adapters.mysql.targets import MySqlTargetStore
 from yomawari.domain.deliveries import Claim
 from yomawari.domain.motivations import ChangeKind, Language, Motivation
+from yomawari.usecases.motivation_ports import Recorded, Targets
+from yomawari.usecases.ports import Refused
 
 DAY = date(2026, 11, 20)
 MIDNIGHT = datetime(2026, 11, 19, 15, 0, tzinfo=UTC)
@@ -22,7 +24,7 @@ MIDNIGHT = datetime(2026, 11, 19, 15, 0, tzinfo=UTC)
 KINDS: tuple[ChangeKind, ...] = ("job_change", "side_job")
 TARGETS = {kind: f"user_{kind}_motivation_history_notification_target_users" for kind in KINDS}
 
-Targets = dict[tuple[ChangeKind, int, int], datetime]
+TargetRows = dict[tuple[ChangeKind, int, int], datetime]
 
 
 def hour(hours: float) -> datetime:
@@ -63,7 +65,7 @@ class MemoryMotivations:
     ) -> None:
         self.tables.histories[kind, history_id] = HistoryRow(user_id, motivation, at)
 
-    def recorded(self) -> Targets:
+    def recorded(self) -> TargetRows:
         return self.tables.targets
 
     def claims(self) -> dict[tuple[date, int], Claim]:
@@ -124,7 +126,7 @@ class MySqlMotivations:
         sql = f"INSERT INTO user_{kind}_motivation_histories VALUES (%s, %s, %s, %s)"  # noqa: S608 - one of two names
         self.run(sql, history_id, user_id, motivation, utc(at))
 
-    def recorded(self) -> Targets:
+    def recorded(self) -> TargetRows:
         return {
             (kind, history_id, user_id): from_utc(created_at)
             for kind in KINDS
@@ -175,6 +177,14 @@ class MySqlMotivations:
 
 
 Motivations = MemoryMotivations | MySqlMotivations
+
+
+def record(
+    stores: Motivations, kind: ChangeKind, history_id: int, user_ids: list[int], created_at: datetime
+) -> Recorded | Refused:
+    """Record the targets of one change."""
+    (outcome,) = stores.targets.record([Targets(kind, history_id, user_ids, created_at)])
+    return outcome
 
 
 @dataclass

@@ -1,13 +1,15 @@
 """write_results takes both kinds of messages, and puts aside what it can never apply."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
+from tests.support.pump import Context
 from yomawari import runtime
+from yomawari.adapters.events_fake import EventBusFake
 from yomawari.adapters.mysql.memory import RoundInMemory
 from yomawari.adapters.mysql.motivations_memory import HistoryRow, MotivationsInMemory, UserRow
 from yomawari.adapters.sqs_fake import QueueFake
@@ -21,6 +23,13 @@ from yomawari.messages import (
     read,
     read_write,
 )
+from yomawari.usecases.conclude_run import ConcludeRun
+from yomawari.usecases.motivation_ports import Recorded, Targets
+from yomawari.usecases.ports import Refused, Unavailable
+from yomawari.usecases.record_targets import RecordTargets
+from yomawari.usecases.write_results import WriteResults
+
+pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publish")
 
 NOW = datetime(2026, 11, 20, 3, tzinfo=UTC)
 RECORDED = TargetsRecorded(tenant_id=3, change_kind="side_job", history_id=7, user_ids=[1, 2], told_at=NOW)
@@ -70,30 +79,77 @@ def record_of(body: str, number: int) -> dict[str, Any]:
     return {"messageId": str(number), "receiptHandle": "", "body": body, "eventSource": "aws:sqs", "attributes": {}}
 
 
-def test_each_message_goes_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "test")
-    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "test")
-    monkeypatch.setenv("POWERTOOLS_TRACE_DISABLED", "true")
-    from functions.write_results import app  # noqa: PLC0415 - Powertools reads the environment when it is imported
-    from yomawari.adapters.events_fake import EventBusFake  # noqa: PLC0415
-    from yomawari.usecases.conclude_run import ConcludeRun  # noqa: PLC0415
-    from yomawari.usecases.record_targets import RecordTargets  # noqa: PLC0415
-    from yomawari.usecases.write_results import WriteResults  # noqa: PLC0415
+class Written:
+    """The function on stores in memory, with its dead-letter queue; history 7 is there."""
 
-    motivations, rounds, aside = MotivationsInMemory(), RoundInMemory(), QueueFake()
-    motivations.users[9] = UserRow("x")
-    motivations.histories["side_job", 7] = HistoryRow(9, "open", NOW)
-    writer = WriteResults(rounds, ConcludeRun(rounds, EventBusFake(), lambda: NOW))
-    monkeypatch.setattr(runtime, "write_results", lambda: writer)
-    monkeypatch.setattr(runtime, "record_targets", lambda: RecordTargets(motivations, lambda: NOW))
-    monkeypatch.setattr(runtime, "writes_dead_letters", lambda: aside)
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "test")
+        monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "test")
+        monkeypatch.setenv("POWERTOOLS_TRACE_DISABLED", "true")
+        from functions.write_results import app  # noqa: PLC0415 - Powertools reads the environment when it is imported
+
+        self.handler = app.handler
+        self.motivations, self.rounds, self.aside = MotivationsInMemory(), RoundInMemory(), QueueFake()
+        self.motivations.users[9] = UserRow("x")
+        self.motivations.histories["side_job", 7] = HistoryRow(9, "open", NOW)
+        writer = WriteResults(self.rounds, ConcludeRun(self.rounds, EventBusFake(), lambda: NOW))
+        monkeypatch.setattr(runtime, "write_results", lambda: writer)
+        monkeypatch.setattr(runtime, "record_targets", lambda: RecordTargets(self, lambda: NOW))
+        monkeypatch.setattr(runtime, "writes_dead_letters", lambda: self.aside)
+        self.asked: list[int] = []
+        self.is_away = False
+
+    def record(self, targets: Sequence[Targets]) -> list[Recorded | Refused]:
+        """The store of targets, which counts how many it is given at once."""
+        self.asked.append(len(targets))
+        if self.is_away:
+            raise Unavailable("MySQL: away")
+        return self.motivations.record(targets)
+
+    def invoke(self, *bodies: str) -> list[str]:
+        """The message ids that return to the queue; a message's id is its place in the batch."""
+        event: dict[str, object] = {"Records": [record_of(body, number) for number, body in enumerate(bodies)]}
+        failures = self.handler(event, Context())["batchItemFailures"]
+        return [str(failure["itemIdentifier"]) for failure in failures]
+
+    def put_aside(self) -> list[tuple[str, str]]:
+        """(body, reason) in the dead-letter queue."""
+        return [(message.body, str((message.attributes or {})["reason"])) for message in self.aside.sent]
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> Written:
+    return Written(monkeypatch)
+
+
+def test_each_message_goes_its_way(written: Written) -> None:
     missing = RECORDED.model_copy(update={"history_id": 8}).model_dump_json()
     bodies = [RECORDED.model_dump_json(), CHECKED.model_dump_json(), missing, "{}"]
-    for number, body in enumerate(bodies):
-        app.write(SQSRecord(record_of(body, number)))
-    assert motivations.targets == {("side_job", 7, 1): NOW, ("side_job", 7, 2): NOW}
-    assert [(message.body, (message.attributes or {})["reason"]) for message in aside.sent] == [
+    assert written.invoke(*bodies) == []
+    assert written.motivations.targets == {("side_job", 7, 1): NOW, ("side_job", 7, 2): NOW}
+    assert written.put_aside() == [
         (bodies[1], "no tenant 1 in run 202611200200"),
         (bodies[2], "no side_job history 8"),
         ("{}", "body: Unable to extract tag using discriminator 'kind'"),
     ]
+
+
+def test_all_targets_of_a_batch_are_recorded_at_once(written: Written) -> None:
+    others = [RECORDED.model_copy(update={"user_ids": [user_id]}).model_dump_json() for user_id in range(3, 6)]
+    assert written.invoke(RECORDED.model_dump_json(), CHECKED.model_dump_json(), *others) == []
+    assert written.asked == [4]
+    assert {user_id for _, _, user_id in written.motivations.targets} == {1, 2, 3, 4, 5}
+
+
+def test_targets_that_cannot_be_recorded_now_return_and_hold_nothing_else_up(written: Written) -> None:
+    written.is_away = True
+    assert written.invoke(RECORDED.model_dump_json(), CHECKED.model_dump_json(), RECORDED.model_dump_json()) == [
+        "0",
+        "2",
+    ]
+    assert [reason for _, reason in written.put_aside()] == ["no tenant 1 in run 202611200200"]
+
+
+def test_a_batch_without_targets_asks_for_no_connection(written: Written) -> None:
+    assert written.invoke(CHECKED.model_dump_json()) == []
+    assert written.asked == []

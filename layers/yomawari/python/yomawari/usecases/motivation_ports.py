@@ -13,6 +13,16 @@ from yomawari.usecases.ports import Refused
 
 
 @dataclass(frozen=True, slots=True)
+class Targets:
+    """Who was told about one change, and the time to record them with."""
+
+    kind: ChangeKind
+    history_id: int
+    user_ids: Sequence[int]
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Recorded:
     """How many targets one message named, each counted once; recorded now or before."""
 
@@ -52,10 +62,11 @@ class NotificationStore(Protocol):
 class TargetStore(Protocol):
     """The record of who was told."""
 
-    def record(
-        self, kind: ChangeKind, history_id: int, user_ids: Sequence[int], created_at: datetime
-    ) -> Recorded | Refused:
-        """Write the targets of one change down in one transaction; who is recorded already stays as they are."""
+    def record(self, targets: Sequence[Targets]) -> list[Recorded | Refused]:
+        """Write them all down, in one transaction if nothing is refused; what became of each, in their order.
+
+        Who is recorded already stays as they are. Targets of a history that does not exist are refused, they alone.
+        """
         ...
 
 

@@ -1,26 +1,31 @@
 """Write down whom LINE accepted a change for, once, whatever the queue does."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from yomawari.domain.summaries import recorded_as_of
 from yomawari.messages import TargetsRecorded
-from yomawari.usecases.motivation_ports import Recorded, TargetStore
+from yomawari.usecases.motivation_ports import Recorded, Targets, TargetStore
 from yomawari.usecases.ports import Refused
 
 
 class RecordTargets:
-    """One message at a time, within write_results; `clock` gives the time with its offset."""
+    """All such messages of a batch at once, within write_results; `clock` gives the time with its offset."""
 
     def __init__(self, store: TargetStore, clock: Callable[[], datetime]) -> None:
         self._store = store
         self._clock = clock
 
-    def __call__(self, message: TargetsRecorded) -> Recorded | Refused:
-        """Record one message's targets; a message that comes again changes nothing.
+    def __call__(self, messages: Sequence[TargetsRecorded]) -> list[Recorded | Refused]:
+        """Record the messages' targets; what became of each, in their order. One that comes again changes nothing.
 
         Raises:
-            Unavailable: the database is away; give the message back to its queue.
+            Unavailable: the database is away; give the messages back to their queue.
         """
-        created_at = recorded_as_of(message.told_at, self._clock())
-        return self._store.record(message.change_kind, message.history_id, message.user_ids, created_at)
+        now = self._clock()
+        return self._store.record(
+            [
+                Targets(one.change_kind, one.history_id, one.user_ids, recorded_as_of(one.told_at, now))
+                for one in messages
+            ]
+        )

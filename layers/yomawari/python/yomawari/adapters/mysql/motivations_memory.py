@@ -23,7 +23,7 @@ from yomawari.domain.motivations import (
     TakenUp,
 )
 from yomawari.domain.summaries import Summary, aged, bounds_of, summary_of
-from yomawari.usecases.motivation_ports import Recorded
+from yomawari.usecases.motivation_ports import Recorded, Targets
 from yomawari.usecases.ports import Refused
 
 
@@ -117,15 +117,16 @@ class MotivationsInMemory:
         """LINE has answered for everybody on this channel."""
         self.told_at.setdefault((kind, history_id, tenant_id), now)
 
-    def record(
-        self, kind: ChangeKind, history_id: int, user_ids: Sequence[int], created_at: datetime
-    ) -> Recorded | Refused:
-        """Write the targets of one change down; who is recorded already stays as they are."""
-        if (kind, history_id) not in self.histories:
-            return Refused(f"no {kind} history {history_id}")
-        for user_id in user_ids:
-            self.targets.setdefault((kind, history_id, user_id), created_at)
-        return Recorded(len(set(user_ids)))
+    def record(self, targets: Sequence[Targets]) -> list[Recorded | Refused]:
+        """Write them all down; who is recorded already stays as they are."""
+        return [self._record(one) for one in targets]
+
+    def _record(self, one: Targets) -> Recorded | Refused:
+        if (one.kind, one.history_id) not in self.histories:
+            return Refused(f"no {one.kind} history {one.history_id}")
+        for user_id in one.user_ids:
+            self.targets.setdefault((one.kind, one.history_id, user_id), one.created_at)
+        return Recorded(len(set(one.user_ids)))
 
     def summaries(self, day: date) -> Iterator[Summary]:
         """Stream everybody who was told something on that day, by user id; see the port for who is left out."""
