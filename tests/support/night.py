@@ -10,7 +10,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ import pytest
 from tests.support.container import Container
 from tests.support.ledger import Books, Ledger, truth
 from tests.support.pump import Context, Pump
+from tests.support.quick import QUICK_CHECK, QUICK_LIST, check_settings, quick_attempts
 from tests.support.stack import Aws, Stack
 from tools.bench.private_server import PrivateServer
 from tools.cli.redrive import Redriven, redrive
@@ -36,23 +36,12 @@ from yomawari.domain.runs import RunReport
 from yomawari.messages import FriendCheckChunk, Malformed, read
 from yomawari.runtime import sweeps
 from yomawari.usecases import asking, channel_access
-from yomawari.usecases.listing import ListSettings
-from yomawari.usecases.sweep_followers import SweepFollowers, SweepSettings
+from yomawari.usecases.sweep_followers import SweepFollowers
 
 SCHEDULED = "2026-11-21T17:00:00Z"
 RUN = 2026_11_22_02_00
 PATIENCE_S = 30.0
 INVALID_EVERY = 40
-QUICK = {
-    "attempt_base_s": 1,
-    "attempt_cap_s": 1,
-    "gate_retry_s": 1,
-    "patience_us": 1_500_000,
-    "chunks_per_channel": 10,
-}
-"""Settings of check_friends with which nobody waits for minutes; a redelivery after an attempt is at once."""
-QUICK_SWEEP = SweepSettings(attempt_base_s=1, attempt_cap_s=1)
-QUICK_LIST = ListSettings(retry_base_us=20_000, gate_retry_s=1)
 
 
 class Night:
@@ -210,7 +199,7 @@ class Night:
     def workers(self, count: int, **settings: int) -> Iterator[list["subprocess.Popen[str]"]]:
         """So many check_friends in processes of their own, each fed by its own pump; killed at the block's end."""
         environment = self.container.environment("CheckFriends")
-        arguments = [f"{name}={value}" for name, value in {**QUICK, **settings}.items()]
+        arguments = [f"{name}={value}" for name, value in {**QUICK_CHECK, **settings}.items()]
         command = [sys.executable, "-m", "tests.support.worker", *arguments]
         with ExitStack() as running:
             workers = []
@@ -266,7 +255,7 @@ def double(session_double: RunningDouble) -> RunningDouble:
 @pytest.fixture
 def settings() -> dict[str, int]:
     """Settings of check_friends, for a test to change before its first invocation."""
-    return dict(QUICK)
+    return dict(QUICK_CHECK)
 
 
 @pytest.fixture
@@ -284,9 +273,8 @@ def night(  # noqa: PLR0913, PLR0917 - a fixture names each part it stands on
     monkeypatch.setattr(asking, "RETRY_BASE_US", 40_000)
     monkeypatch.setattr(channel_access, "BOOKED_DELAY_S", 1)
     monkeypatch.setattr(channel_access, "ENOUGH_DELAY_S", 1)
-    usual = runtime.CheckSettings
-    monkeypatch.setattr(runtime, "CheckSettings", lambda **given: replace(usual(**given), **settings))
-    quick = partial(SweepFollowers, settings=QUICK_SWEEP, list_settings=QUICK_LIST)
+    monkeypatch.setattr(runtime, "CheckSettings", check_settings(settings))
+    quick = partial(SweepFollowers, attempts=quick_attempts(), list_settings=QUICK_LIST)
     monkeypatch.setattr(sweeps, "SweepFollowers", quick)
     stack = Stack(
         aws,

@@ -1,28 +1,30 @@
 """A check_friends container as a process of its own: `python -m tests.support.worker name=value ...`, until killed.
 
-The environment is the function's; names are fields of CheckSettings, or `visibility_s` and `batch_size` of its pump.
+The environment is the function's; names are fields of CheckSettings (see quick.py), or `visibility_s` and
+`batch_size` of its pump.
 Prints "ready" once it is warm.
 """
 
 import os
 import sys
 import time
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import Any
 
 import boto3
 
 from functions.check_friends import app
 from tests.support.pump import Pump
+from tests.support.quick import check_settings
 from yomawari import runtime
+from yomawari.usecases.checking import CheckSettings
 
 
 def main(arguments: dict[str, int]) -> None:
-    usual = runtime.CheckSettings
-    names = {field.name for field in fields(usual)}
+    names = {field.name for field in fields(CheckSettings)}
     settings = {name: value for name, value in arguments.items() if name in names}
     pumping = {name: value for name, value in arguments.items() if name not in names}
-    runtime.CheckSettings = lambda **given: replace(usual(**given), **settings)  # type: ignore[assignment,misc]
+    runtime.CheckSettings = check_settings(settings)  # type: ignore[assignment,misc]
     runtime.check_friends()
     handler: Any = app.handler
     url = os.environ["FRIEND_CHECKS_QUEUE_URL"]

@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yomawari.domain.backoff import full_jitter_us, penalty_us, redelivery_delay_s
+from yomawari.domain.backoff import Attempts, full_jitter_us, penalty_us
 from yomawari.usecases.asking import RETRY_BASE_US, RETRY_CAP_US
-from yomawari.usecases.checking import CheckSettings
 
 SHARE = st.floats(0, 1, exclude_max=True)
 MINUTE_S = 60
@@ -38,7 +37,7 @@ def test_no_retry_waits_longer_than_its_cap(tries: int, share: float) -> None:
     ],
 )
 def test_a_chunk_comes_again_after_half_of_its_ceiling_or_more(attempt: int, share: float, delay_s: int) -> None:
-    assert redelivery_delay_s(attempt, 20, 300, share) == delay_s
+    assert Attempts().delay_s(attempt, share) == delay_s
 
 
 @given(st.integers(1, 5), st.integers(0, 100), st.integers(1, 900), SHARE)
@@ -46,15 +45,12 @@ def test_a_redelivery_lies_between_half_of_its_ceiling_and_the_ceiling(
     attempt: int, base_s: int, cap_s: int, share: float
 ) -> None:
     ceiling_s = min(cap_s, base_s << (attempt - 1))
-    assert ceiling_s // 2 <= redelivery_delay_s(attempt, base_s, cap_s, share) <= ceiling_s
+    assert ceiling_s // 2 <= Attempts(5, base_s, cap_s).delay_s(attempt, share) <= ceiling_s
 
 
 def test_all_attempts_together_outlive_an_outage_of_a_minute() -> None:
-    settings = CheckSettings()
-    waits_s = [
-        redelivery_delay_s(attempt, settings.attempt_base_s, settings.attempt_cap_s, 0.0)
-        for attempt in range(1, settings.attempts)
-    ]
+    attempts = Attempts()
+    waits_s = [attempts.delay_s(attempt, 0.0) for attempt in range(1, attempts.most)]
     assert sum(waits_s) >= 2 * MINUTE_S
     assert max(waits_s) <= 900
 

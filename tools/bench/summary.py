@@ -38,10 +38,10 @@ NOON = datetime(2026, 11, 20, 3, tzinfo=UTC)
 KINDS: tuple[ChangeKind, ...] = ("job_change", "side_job")
 
 TENANTS = 20
-# Of the 470 or so whom a change concerns, about 200 can be reached: three of four people have a LINE account with some
+# Of the 510 or so whom a change concerns, about 200 can be reached: three of four people have a LINE account with some
 # tenant, and six of ten such accounts are friends. How many different people it is about decides what the record saves
 # as well, because each of them is looked up once.
-CONNECTIONS_PER_USER = 240
+CONNECTIONS_PER_USER = 275
 RECRUITERS = 1_900
 ENTRIES_PER_PERSON = 0.75
 NOT_FRIENDS_PERCENT = 40

@@ -1,5 +1,30 @@
 """How long to wait before asking again. Pure: the random number is an argument."""
 
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """How often a message comes back because LINE did not answer, before it is given up, and after how long.
+
+    Attributes:
+        most: visits of a message to a worker, the first one included.
+        base_s, cap_s: the ceiling of the first delay, and of every one.
+    """
+
+    most: int = 5
+    base_s: int = 20
+    cap_s: int = 300
+
+    def delay_s(self, attempt: int, random: float) -> int:
+        """The queue's delay after this attempt: exponential, and never less than half of its ceiling.
+
+        Half is fixed because the attempts together must outlive an outage: 20, 40, 80 and 160 s give at least 150.
+        `random` is uniform in [0, 1).
+        """
+        ceiling_s = min(self.cap_s, self.base_s << (attempt - 1))
+        return ceiling_s // 2 + int((ceiling_s - ceiling_s // 2) * random)
+
 
 def full_jitter_us(tries: int, base_us: int, cap_us: int, random: float) -> int:
     """Exponential backoff with full jitter: a random share of `base * 2**(tries - 1)`, at most of the cap.
@@ -12,15 +37,6 @@ def full_jitter_us(tries: int, base_us: int, cap_us: int, random: float) -> int:
     """
     ceiling_us = min(cap_us, base_us << (tries - 1))
     return int(ceiling_us * random)
-
-
-def redelivery_delay_s(attempt: int, base_s: int, cap_s: int, random: float) -> int:
-    """The queue's delay before a chunk's next attempt: exponential, and never less than half of its ceiling.
-
-    Half is fixed because an outage must be outlived by the attempts together: 20, 40, 80 and 160 s give at least 150.
-    """
-    ceiling_s = min(cap_s, base_s << (attempt - 1))
-    return ceiling_s // 2 + int((ceiling_s - ceiling_s // 2) * random)
 
 
 def penalty_us(previous_us: int, ended_us: int, now_us: int, base_us: int, cap_us: int) -> int:

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from yomawari.domain.backoff import redelivery_delay_s
 from yomawari.domain.gate import SECOND_US
 from yomawari.messages import CheckResults, FriendCheckChunk
 from yomawari.usecases.asking import Asking
@@ -76,7 +75,7 @@ class CheckFriends:
             return Unanswered(failed=left + unknown, reason=stopped.reason, closed=stopped.reason)
         if stopped is None:
             left, unknown = [], unknown + left
-        is_last = attempt >= self._settings.attempts
+        is_last = attempt >= self._settings.attempts.most
         return Unanswered(
             failed=unknown if is_last else [],
             again=[] if is_last else unknown,
@@ -108,9 +107,7 @@ class CheckFriends:
     def _later(self, chunk: FriendCheckChunk, unanswered: Unanswered) -> list[Outgoing]:
         later = []
         if unanswered.again:
-            delay_s = redelivery_delay_s(
-                chunk.attempt, self._settings.attempt_base_s, self._settings.attempt_cap_s, self._random()
-            )
+            delay_s = self._settings.attempts.delay_s(chunk.attempt, self._random())
             again = chunk.model_copy(update={"seekers": unanswered.again, "attempt": chunk.attempt + 1})
             later.append(_outgoing(again, delay_s))
         if unanswered.deferred:

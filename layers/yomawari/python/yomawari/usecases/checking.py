@@ -2,26 +2,20 @@
 
 from dataclasses import dataclass, field
 
+from yomawari.domain.backoff import Attempts
 from yomawari.messages import Seeker
 from yomawari.usecases.channel_access import ChannelUse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckSettings(ChannelUse):
-    """How a chunk is asked. Attempts are visits of a chunk to a worker; tries are calls within one visit.
-
-    Attributes:
-        attempts: visits before job seekers are given up as failed.
-        attempt_base_s, attempt_cap_s: the delays between visits (domain/backoff.py).
-    """
+    """How a chunk is asked. Attempts are visits of a chunk to a worker; tries are calls within one visit."""
 
     rate_per_s: int = 1_860
     window: int = 600
     channels_at_once: int = 4
     chunks_per_channel: int = 3
-    attempts: int = 5
-    attempt_base_s: int = 20
-    attempt_cap_s: int = 300
+    attempts: Attempts = field(default_factory=Attempts)
 
 
 @dataclass(frozen=True, slots=True)

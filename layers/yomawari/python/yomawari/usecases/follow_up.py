@@ -3,22 +3,9 @@
 from dataclasses import dataclass, fields, replace
 from typing import Final
 
-from yomawari.domain.backoff import redelivery_delay_s
+from yomawari.domain.backoff import Attempts
 from yomawari.usecases.channel_access import QUOTA_REACHED, Deferred, Refused
 from yomawari.usecases.parcels import Told
-
-
-@dataclass(frozen=True, slots=True)
-class Attempts:
-    """How often LINE may leave a message unanswered, and the delays between (domain/backoff.py)."""
-
-    most: int = 5
-    base_s: int = 20
-    cap_s: int = 300
-
-    def delay_s(self, attempt: int, random: float) -> int:
-        """How long after this attempt the next one comes."""
-        return redelivery_delay_s(attempt, self.base_s, self.cap_s, random)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import partial, reduce
 from operator import add
 
+from yomawari.domain.backoff import Attempts
 from yomawari.domain.deliveries import is_key_alive
 from yomawari.domain.gate import SECOND_US
 from yomawari.domain.motivations import ChangerGone, NoSuchHistory, Notification, TakenUp
@@ -18,7 +19,7 @@ from yomawari.domain.sends import split_recipients
 from yomawari.domain.texts import Told as ToldChange
 from yomawari.domain.texts import notification_text
 from yomawari.messages import MAX_TARGETS, MotivationChanged, TargetsRecorded
-from yomawari.usecases.follow_up import Attempts, FollowUp, Sent, follow_up, sent
+from yomawari.usecases.follow_up import FollowUp, Sent, follow_up, sent
 from yomawari.usecases.motivation_ports import NotificationStore
 from yomawari.usecases.multicasting import Multicasting
 from yomawari.usecases.ports import Aside, AsyncOutbox, Clock, Outgoing

@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Literal
 
+from yomawari.domain.backoff import Attempts
 from yomawari.domain.deliveries import Decision, decide
 from yomawari.domain.gate import SECOND_US
 from yomawari.domain.texts import Told as ToldChange
 from yomawari.domain.texts import summary_text
 from yomawari.messages import SummaryChunk, SummaryRecipient
-from yomawari.usecases.follow_up import Attempts, FollowUp, Sent, follow_up, sent
+from yomawari.usecases.follow_up import FollowUp, Sent, follow_up, sent
 from yomawari.usecases.motivation_ports import DeliveryStore
 from yomawari.usecases.ports import Aside, AsyncOutbox, Clock, Outgoing
 from yomawari.usecases.pushing import Pushing

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Final
 
-from yomawari.domain.backoff import redelivery_delay_s
+from yomawari.domain.backoff import Attempts
 from yomawari.domain.chunks import Seeker, chunks_of
 from yomawari.domain.followers import FollowerSet
 from yomawari.domain.gate import SECOND_US
@@ -36,15 +36,6 @@ class SweepQueues:
     dead_letters: AsyncOutbox
     checks: AsyncOutbox
     writes: AsyncOutbox
-
-
-@dataclass(frozen=True, slots=True)
-class SweepSettings:
-    """Attempts are visits in which LINE did not answer; their delays are those of chunks (domain/backoff.py)."""
-
-    attempts: int = 5
-    attempt_base_s: int = 20
-    attempt_cap_s: int = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +76,7 @@ class SweepFollowers:
         queues: SweepQueues,
         clock: Clock,
         random: Callable[[], float],
-        settings: SweepSettings | None = None,
+        attempts: Attempts | None = None,
         list_settings: ListSettings | None = None,
     ) -> None:
         self._list_settings = list_settings or ListSettings()
@@ -97,7 +88,7 @@ class SweepFollowers:
         self._queues = queues
         self._clock = clock
         self._random = random
-        self._settings = settings or SweepSettings()
+        self._attempts = attempts or Attempts()
 
     async def __call__(self, sweep: FollowerSweep, deadline_us: int) -> Swept:
         """Read the channel's list until `deadline_us`, and send on what was learnt.
@@ -119,9 +110,8 @@ class SweepFollowers:
                 return await self._ask_one_by_one(sweep, listing)
             case Deferred(delay_s, reason):
                 return await self._go_on(sweep, listing, sweep.attempt, delay_s, reason)
-            case Unanswered(reason) if sweep.attempt < self._settings.attempts:
-                base_s, cap_s = self._settings.attempt_base_s, self._settings.attempt_cap_s
-                delay_s = redelivery_delay_s(sweep.attempt, base_s, cap_s, self._random())
+            case Unanswered(reason) if sweep.attempt < self._attempts.most:
+                delay_s = self._attempts.delay_s(sweep.attempt, self._random())
                 return await self._go_on(sweep, listing, sweep.attempt + 1, delay_s, reason)
             case Unanswered(reason):
                 return await self._give_up(sweep, listing, reason, closed=None)
