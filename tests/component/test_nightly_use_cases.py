@@ -307,6 +307,8 @@ class TestSweeps:
         assert [(row.state, row.seekers) for row in night.report().tenants] == [("dispatched", 3), ("dispatched", 2)]
         night.write(answer(night.chunks()[0]))
         night.write(CheckResults(run_id=RUN, tenant_id=1, observed_at=at(60), friend=swept))
+        assert not night.bus.runs(), "the sweep has not counted"
+        night.write(CheckResults(run_id=RUN, tenant_id=1, observed_at=at(60), seekers=3))
         assert [event.state for event in night.bus.runs()] == ["completed"]
 
     @pytest.mark.parametrize(

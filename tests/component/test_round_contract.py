@@ -309,6 +309,34 @@ def test_a_sweeps_own_count_takes_the_place_of_the_dispatchers(rounds: Rounds, s
     assert (event.seekers, event.friends, event.not_friends, event.passed_over) == (2, 1, 1, 0)
 
 
+def test_a_dispatchers_guess_at_a_sweep_ends_nothing(rounds: Rounds, seed: Seeding) -> None:
+    """Two were there; two more were registered before the sweep, and a later run was faster with one of them."""
+    first, second, third, fourth = seed.tenant(1, 4)
+    rounds.dispatch.begin(RUN, NIGHT)
+    rounds.dispatch.sent(RUN, 1, 2, None)
+    rounds.dispatch.all_sent(RUN, NIGHT)
+    seed.dispatched(NEXT_RUN, {1: 1})
+    rounds.settle.settle(results(1, NEXT_RUN, friend=[fourth]))
+    assert rounds.settle.settle(results(friend=[first, second])) == Settled(2)
+    assert rounds.end.end(RUN, at(1)) is None
+    assert rounds.settle.settle(results(friend=[third, fourth])) == Settled(1, passed_over=1)
+    assert rounds.end.end(RUN, at(2)) is None
+    rounds.settle.settle(results(seekers=4))
+    event = rounds.end.end(RUN, at(3))
+    assert event is not None
+    assert (event.seekers, event.friends, event.passed_over) == (4, 3, 1)
+
+
+def test_more_answers_of_one_tenant_hide_no_missing_ones_of_another(rounds: Rounds, seed: Seeding) -> None:
+    first, second = seed.tenant(1, 2)
+    (missing,) = seed.tenant(2, 1)
+    seed.dispatched(RUN, {1: 1, 2: 1})
+    rounds.settle.settle(results(friend=[first, second]))
+    assert rounds.end.end(RUN, at(1)) is None
+    rounds.settle.settle(results(2, friend=[missing]))
+    assert rounds.end.end(RUN, at(2)) is not None
+
+
 def test_a_sweep_that_outlived_its_dispatcher_is_counted_all_the_same(rounds: Rounds, seed: Seeding) -> None:
     (seeker,) = seed.tenant(1, 1)
     rounds.dispatch.begin(RUN, NIGHT)

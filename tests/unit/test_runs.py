@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from yomawari.domain.runs import (
     TOKYO,
     BadScheduledTimeError,
-    Counts,
     check_id_of,
     end_of,
     is_night,
@@ -60,29 +59,13 @@ def test_a_runs_weekday_is_tokyos(moment: datetime) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seekers", "settled", "failed", "passed_over", "end"),
+    ("failed", "held", "end"),
     [
-        (3, 2, 0, 0, None),
-        (3, 3, 0, 0, "completed"),
-        (3, 2, 1, 0, "completed_with_failures"),
-        (3, 4, 0, 0, "completed"),
-        (3, 1, 0, 1, None),
-        (3, 1, 0, 2, "completed"),
-        (3, 1, 1, 1, "completed_with_failures"),
-        (3, 0, 0, 3, "completed"),
-        (0, 0, 0, 0, "completed"),
-        (None, 0, 0, 0, "completed"),
+        (0, 0, "completed"),
+        (1, 0, "completed_with_failures"),
+        (0, 1, "completed_with_holds"),
+        (1, 1, "completed_with_holds"),
     ],
 )
-def test_how_a_run_ends(seekers: int | None, settled: int, failed: int, passed_over: int, end: str | None) -> None:
-    counts = Counts(
-        seekers=seekers,
-        settled=settled,
-        friends=settled,
-        not_friends=0,
-        invalid=0,
-        failed=failed,
-        passed_over=passed_over,
-    )
-    assert end_of(counts) == end
-    assert end_of(counts, held=1) == (end and "completed_with_holds")
+def test_how_a_run_ends(failed: int, held: int, end: str) -> None:
+    assert end_of(failed, held) == end

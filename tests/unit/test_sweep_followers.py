@@ -135,7 +135,7 @@ class TestPages:
             row.friend_status = "friend"
         world.rounds.tables.runs.clear()
         world.rounds.dispatch.begin(RUN, datetime(2026, 11, 19, 17, tzinfo=UTC))
-        world.rounds.dispatch.sent(RUN, TENANT, 60, 0)
+        world.rounds.dispatch.sent(RUN, TENANT, 60, None)
         world.rounds.dispatch.all_sent(RUN, datetime(2026, 11, 19, 17, tzinfo=UTC))
         world.line.line_user_ids = []
         assert world.sweep().outcome == "compared"

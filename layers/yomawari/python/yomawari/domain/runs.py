@@ -31,7 +31,7 @@ class Counts(BaseModel):
     """Job seekers of a tenant or a run.
 
     Attributes:
-        seekers: how many were dispatched; None until all chunks have been sent.
+        seekers: how many were dispatched; None until all chunks have been sent, and a guess until a sweep has counted.
         settled: how many LINE answered for: friends + not_friends + invalid.
         failed: how many LINE did not answer for in all attempts; their status is as it was before the run.
         passed_over: whom the run need not wait for: deleted, or settled by a later run, before it had an answer.
@@ -119,19 +119,14 @@ def weekday_of(run_id: int) -> int:
     return datetime.strptime(str(run_id // 10_000), "%Y%m%d").replace(tzinfo=TOKYO).weekday()
 
 
-def end_of(counts: Counts, held: int = 0) -> EndState | None:
-    """How a run that was dispatched has ended; None while answers are missing.
+def end_of(failed: int, held: int) -> EndState:
+    """How a run has ended of whose tenants each is complete: with how many `failed`, and tenants whose losses are held.
 
-    While the losses of some tenants are `held` that goes before failures: it is what somebody must decide.
-
-    More than were dispatched may be settled: a job seeker who was sent by a dispatch that died, and deleted before
-    the next one.
+    Holds go before failures: they are what somebody must decide.
     """
-    if counts.settled + counts.failed + counts.passed_over < (counts.seekers or 0):
-        return None
     if held:
         return "completed_with_holds"
-    return "completed_with_failures" if counts.failed else "completed"
+    return "completed_with_failures" if failed else "completed"
 
 
 def totals_of(tenants: Sequence[Counts]) -> Counts:

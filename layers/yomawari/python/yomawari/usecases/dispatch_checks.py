@@ -121,7 +121,7 @@ class DispatchChecks:
         askable = self._store.askable(run_id, list(swept))
         for tenant_id, sweep in swept.items():
             self._sweeps.send([Outgoing(sweep.model_dump_json(), group=str(tenant_id))])
-            self._store.sent(run_id, tenant_id, askable.get(tenant_id, 0), 0)
+            self._store.sent(run_id, tenant_id, askable.get(tenant_id, 0), None)
         return {tenant_id: askable.get(tenant_id, 0) for tenant_id in swept}
 
     def _send_chunks(

@@ -159,8 +159,11 @@ class DispatchStore(Protocol):
         """
         ...
 
-    def sent(self, run_id: int, tenant_id: int, seekers: int, chunks: int) -> None:
-        """All chunks of a tenant, or its sweep, are on the queue; a sweep's own count, if it was faster, stays."""
+    def sent(self, run_id: int, tenant_id: int, seekers: int, chunks: int | None) -> None:
+        """All chunks of a tenant are on the queue; or its sweep is, with no number of `chunks`.
+
+        Then `seekers` is a guess that ends nothing until the sweep has counted; its count, if it was faster, stays.
+        """
         ...
 
     def all_sent(self, run_id: int, now: datetime) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Final, cast
 from pymysql.cursors import Cursor
 
 from yomawari.adapters.mysql.connection import Database, Ids, Session, from_utc, stream, utc
+from yomawari.adapters.mysql.valve import IS_COMPLETE
 from yomawari.domain.runs import NOT_FRIEND_NIGHTS, weekday_of
 from yomawari.domain.valve import OVER_PERCENT, OVER_SEEKERS
 from yomawari.domain.ways import Channel
@@ -66,25 +67,26 @@ SELECT tenant_id, job_seeker_id, line_user_id FROM line_accounts
 WHERE tenant_id = %(tenant)s AND job_seeker_id IN %(ids)s ORDER BY job_seeker_id
 """
 
-# The last line as in settle.py's _COUNT: until now nobody knew how many there are at most. A sweep counts for itself,
-# and may have been faster.
+# The last line as in settle.py's _COUNT: until now nobody knew how many there are at most. A sweep counts for itself
+# (its chunks are NULL here), and may have been faster.
 _SENT: Final = """
 UPDATE run_tenants
-SET state = IF(state = 'closed', 'closed', 'dispatched'), seekers = COALESCE(seekers, %s), chunks = %s,
-    passed_over = LEAST(passed_over, GREATEST(seekers, friends + not_friends + invalid + failed)
-                                     - (friends + not_friends + invalid + failed))
+SET state = IF(state = 'closed', 'closed', 'dispatched'),
+    seekers = COALESCE(seekers, %s), chunks = COALESCE(chunks, %s),
+    passed_over = IF(chunks IS NULL, passed_over,
+                     LEAST(passed_over, GREATEST(seekers, friends + not_friends + invalid + failed)
+                                        - (friends + not_friends + invalid + failed)))
 WHERE run_id = %s AND tenant_id = %s
 """
 _ALL_SENT: Final = """
 UPDATE runs SET state = 'running', dispatched_at = %s WHERE run_id = %s AND dispatched_at IS NULL
 """
 
-_UNJUDGED: Final = """
+_UNJUDGED: Final = f"""
 SELECT tenant_id FROM run_tenants
-WHERE run_id = %s AND valve <> 'held' AND lost_unwritten > 0
-  AND friends + not_friends + invalid + failed + passed_over >= seekers
+WHERE run_id = %s AND valve <> 'held' AND lost_unwritten > 0 AND {IS_COMPLETE}
 ORDER BY tenant_id
-"""
+"""  # noqa: S608 - made of constants
 
 
 class MySqlDispatchStore:
@@ -140,8 +142,8 @@ class MySqlDispatchStore:
         """Stream whom to ask, ordered by (tenant, job seeker); see the port for what it promises."""
         return enumerate_accounts(self._database, run_id, tenant_ids)
 
-    def sent(self, run_id: int, tenant_id: int, seekers: int, chunks: int) -> None:
-        """All chunks of a tenant are on the queue."""
+    def sent(self, run_id: int, tenant_id: int, seekers: int, chunks: int | None) -> None:
+        """All chunks of a tenant are on the queue, or its sweep is, which has no number of chunks."""
         self._session.transact(lambda cursor: cursor.execute(_SENT, (seekers, chunks, run_id, tenant_id)))
 
     def all_sent(self, run_id: int, now: datetime) -> None:

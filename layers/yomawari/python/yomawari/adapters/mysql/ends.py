@@ -6,20 +6,21 @@ from typing import Final
 from pymysql.cursors import Cursor
 
 from yomawari.adapters.mysql.connection import Session, utc
+from yomawari.adapters.mysql.valve import IS_COMPLETE
 from yomawari.domain.runs import Counts, EndState, end_of
 from yomawari.messages import RunCompleted, TenantHeld
 
-_PROGRESS: Final = """
+_PROGRESS: Final = f"""
 SELECT r.state, r.announced_state, COUNT(t.tenant_id), CAST(COALESCE(SUM(t.state = 'skipped'), 0) AS SIGNED),
        CAST(COALESCE(SUM(t.seekers), 0) AS SIGNED), CAST(COALESCE(SUM(t.friends), 0) AS SIGNED),
        CAST(COALESCE(SUM(t.not_friends), 0) AS SIGNED), CAST(COALESCE(SUM(t.invalid), 0) AS SIGNED),
        CAST(COALESCE(SUM(t.failed), 0) AS SIGNED), CAST(COALESCE(SUM(t.passed_over), 0) AS SIGNED),
        CAST(COALESCE(SUM(t.valve = 'held'), 0) AS SIGNED),
-       COALESCE(SUM(t.valve <> 'held' AND t.lost_unwritten > 0), 0) > 0
+       COALESCE(SUM(t.state <> 'skipped' AND NOT {IS_COMPLETE} OR t.valve <> 'held' AND t.lost_unwritten > 0), 0) > 0
 FROM runs r LEFT JOIN run_tenants t ON t.run_id = r.run_id
 WHERE r.run_id = %s AND r.dispatched_at IS NOT NULL
 GROUP BY r.run_id, r.state, r.announced_state
-"""
+"""  # noqa: S608 - made of constants
 
 # Taken only when the end is in sight. Each writer commits its answers first and reads the counters after it has the
 # lock (READ COMMITTED: as of now), so the last one to get it sees everything.
@@ -67,9 +68,8 @@ def _unannounced(cursor: Cursor, run_id: int) -> RunCompleted | None:
     row = cursor.fetchone()
     if row is None:
         return None
-    state, announced, tenants, skipped, seekers, friends, not_friends, invalid, failed, passed_over, held, unjudged = (
-        row
-    )
+    state, announced, tenants, skipped, seekers, friends, not_friends, invalid, failed, passed_over, *rest = row
+    held, is_unfinished = rest
     counts = Counts(
         seekers=seekers,
         settled=friends + not_friends + invalid,
@@ -79,8 +79,8 @@ def _unannounced(cursor: Cursor, run_id: int) -> RunCompleted | None:
         failed=failed,
         passed_over=passed_over,
     )
-    end = end_of(counts, held)
-    if end is None or unjudged or end == state == announced:
+    end = end_of(failed, held)
+    if is_unfinished or end == state == announced:
         return None
     told = counts.model_dump(exclude={"settled"})
     return RunCompleted(run_id=run_id, state=end, tenants=tenants, tenants_skipped=skipped, tenants_held=held, **told)

@@ -94,10 +94,11 @@ class RoundInMemory:
             if tenant_id in tenant_ids and _is_asked(row, seeker_id, run_id):
                 yield tenant_id, seeker_id, row.line_user_id
 
-    def sent(self, run_id: int, tenant_id: int, seekers: int, chunks: int) -> None:
-        """All chunks of a tenant are on the queue."""
+    def sent(self, run_id: int, tenant_id: int, seekers: int, chunks: int | None) -> None:
+        """All chunks of a tenant are on the queue, or its sweep is, which has no number of chunks."""
         row = self.runs[run_id].tenants[tenant_id]
-        row.seekers, row.chunks = seekers if row.seekers is None else row.seekers, chunks
+        row.seekers = seekers if row.seekers is None else row.seekers
+        row.chunks = chunks if row.chunks is None else row.chunks
         row.state = "closed" if row.state == "closed" else "dispatched"
         row.pass_over(0)
 
@@ -132,7 +133,7 @@ class RoundInMemory:
         if tenant.state == "dispatched":
             tenant.reason = None
         if results.seekers is not None:
-            tenant.seekers = results.seekers
+            tenant.seekers, tenant.chunks = results.seekers, tenant.chunks or 0
             tenant.state = "dispatched" if tenant.state == "pending" else tenant.state
             tenant.pass_over(0)
         if results.closed is not None:
@@ -169,9 +170,9 @@ class RoundInMemory:
             return None
         totals = totals_of([self._tenant_report(*item) for item in run.tenants.items()])
         held = sum(row.valve == "held" for row in run.tenants.values())
-        is_unjudged = any(row.losses and row.valve != "held" for row in run.tenants.values())
-        end = end_of(totals, held)
-        if end is None or is_unjudged or end == run.state == run.announced_state:
+        is_unfinished = any(row.is_unfinished() for row in run.tenants.values())
+        end = end_of(totals.failed, held)
+        if is_unfinished or end == run.state == run.announced_state:
             return None
         if run.state != end:
             run.state, run.ended_at = end, now

@@ -72,8 +72,8 @@ class TenantRow:
     hold_announced: bool = False
 
     def left(self) -> int | None:
-        """How many have neither an answer nor failed; None until all chunks have been sent."""
-        if self.seekers is None:
+        """How many have neither an answer nor failed; None until all chunks are sent, or the sweep has counted."""
+        if self.seekers is None or self.chunks is None:
             return None
         return max(self.seekers - self.friends - self.not_friends - self.invalid - self.failed, 0)
 
@@ -81,6 +81,10 @@ class TenantRow:
         """Whether everybody is counted."""
         left = self.left()
         return left is not None and left <= self.passed_over
+
+    def is_unfinished(self) -> bool:
+        """Whether its run has to wait for it: for answers, or for its losses to be judged."""
+        return (self.state != "skipped" and not self.is_complete()) or (bool(self.losses) and self.valve != "held")
 
     def tally(self) -> Losses:
         """What the valve judges."""

@@ -77,7 +77,8 @@ CREATE TABLE IF NOT EXISTS runs (
     ended_at         DATETIME(6) NULL
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
 
--- One row per tenant and run, made before the first chunk is sent. seekers stays NULL until all chunks are sent.
+-- One row per tenant and run, made before the first chunk is sent. seekers and chunks stay NULL until all chunks are sent;
+-- of a sweep, chunks until it has counted: until then seekers is the dispatcher's guess.
 -- The valve (domain/valve.py): lost counts the friends who turned into non-friends, lost_unwritten those of them whose
 -- status waits in run_losses; friends_before and the bounds are as they were when the run began.
 CREATE TABLE IF NOT EXISTS run_tenants (

@@ -24,11 +24,11 @@ from yomawari.messages import CheckResults, ReleaseHold
 from yomawari.usecases.ports import Refused, Released, Settled
 
 # A tenant of whom all are counted has nobody left to pass over.
-_LOCK: Final = """
-SELECT failed > 0, COALESCE(friends + not_friends + invalid + failed + passed_over >= seekers, FALSE),
+_LOCK: Final = f"""
+SELECT failed > 0, {valve.IS_COMPLETE},
        lost_unwritten > 0 AND valve <> 'held', valve = 'held' AND NOT hold_announced
 FROM run_tenants WHERE run_id = %(run)s AND tenant_id = %(tenant)s FOR UPDATE
-"""
+"""  # noqa: S608 - made of constants, like the others
 
 # Two writers of one tenant take turns, also when they write for different runs: between counting the failed rows,
 # noting the changes and updating the rows nobody may move them. The tenant's first row stands for all of them. Its
@@ -53,7 +53,7 @@ _IS_LOSS: Final = "(friend_status = 'friend' AND %(outcome)s <> 'friend')"
 
 _COUNT_FAILED: Final = f"""
 SELECT COUNT(*) FROM line_accounts WHERE {_ROWS} AND settled_run_id = %(run)s AND last_outcome = 'failed'
-"""  # noqa: S608 - made of constants, like the other two
+"""  # noqa: S608
 
 NOTE_CHANGES: Final = f"""
 INSERT INTO line_friend_status_changes (tenant_id, job_seeker_id, run_id, from_status, to_status, observed_at)
@@ -106,7 +106,8 @@ _NOTE_PASSED_OVER: Final = "INSERT IGNORE INTO run_passed_over (run_id, job_seek
 
 # Who was answered, then deleted or settled by a later run, and then comes again, is taken for passed over: no row
 # tells. Answers and failures are exact, so passed over are at most the rest, and just the rest once all have come.
-# (GREATEST keeps the unsigned difference from going below zero; seekers is NULL until all chunks are sent.)
+# (GREATEST keeps the unsigned difference from going below zero. Until all chunks are sent, or the sweep has counted,
+# nobody knows the rest.)
 #
 # A closed tenant whose failures have all been made good by a redrive is open again.
 _COUNT: Final = """
@@ -115,7 +116,7 @@ SET friends = friends + %(friend)s, not_friends = not_friends + %(not_friend)s, 
     failed = failed + %(failed)s - %(recovered)s,
     lost = lost + %(lost)s, lost_unwritten = lost_unwritten + %(lost)s,
     passed_over = COALESCE(LEAST(passed_over + %(passed_over)s,
-                                 GREATEST(seekers, friends + not_friends + invalid + failed)
+                                 GREATEST(IF(chunks IS NULL, NULL, seekers), friends + not_friends + invalid + failed)
                                  - (friends + not_friends + invalid + failed)),
                            passed_over + %(passed_over)s),
     state = IF(state = 'closed' AND %(recovered)s > 0 AND failed = 0, 'dispatched', state),
@@ -131,7 +132,7 @@ UPDATE run_tenants SET state = 'closed', reason = %(reason)s WHERE run_id = %(ru
 # there may be fewer left to pass over.
 _RECOUNT: Final = """
 UPDATE run_tenants
-SET state = IF(state = 'pending', 'dispatched', state), seekers = %(seekers)s,
+SET state = IF(state = 'pending', 'dispatched', state), seekers = %(seekers)s, chunks = COALESCE(chunks, 0),
     passed_over = LEAST(passed_over, GREATEST(seekers, friends + not_friends + invalid + failed)
                                      - (friends + not_friends + invalid + failed))
 WHERE run_id = %(run)s AND tenant_id = %(tenant)s

@@ -14,11 +14,15 @@ from yomawari.messages import TenantHeld
 Key = dict[str, int]
 """The arguments `run` and `tenant`."""
 
-_LOOK: Final = """
-SELECT valve, lost, friends_before, hold_over_percent, hold_over_seekers,
-       COALESCE(friends + not_friends + invalid + failed + passed_over >= seekers, FALSE)
+# Of a row of run_tenants: everybody is counted. There may be more of them than `seekers`, if somebody was sent by a
+# dispatch that died, and deleted before the next one. Until a sweep has counted for itself (chunks is NULL), `seekers`
+# is the dispatcher's guess, and says nothing.
+IS_COMPLETE: Final = "(chunks IS NOT NULL AND friends + not_friends + invalid + failed + passed_over >= seekers)"
+
+_LOOK: Final = f"""
+SELECT valve, lost, friends_before, hold_over_percent, hold_over_seekers, {IS_COMPLETE}
 FROM run_tenants WHERE run_id = %(run)s AND tenant_id = %(tenant)s
-"""
+"""  # noqa: S608 - made of constants, like the others
 _TURN: Final = "UPDATE run_tenants SET valve = %(valve)s WHERE run_id = %(run)s AND tenant_id = %(tenant)s"
 
 # A newer observation than the loss wins, whichever run it is of. A newer run that only failed has observed nothing.
@@ -34,7 +38,7 @@ NOTE_LOST: Final = f"""
 INSERT INTO line_friend_status_changes (tenant_id, job_seeker_id, run_id, from_status, to_status, observed_at)
 SELECT a.tenant_id, a.job_seeker_id, l.run_id, a.friend_status, l.outcome, l.observed_at
 FROM {_LOST_ROWS} WHERE {_ARE_NEWEST} AND a.friend_status <> l.outcome
-"""  # noqa: S608 - made of constants, like the next one
+"""  # noqa: S608
 WRITE_LOST: Final = f"""
 UPDATE {_LOST_ROWS}
 SET a.not_friend_nights = IF(l.outcome = 'not_friend', a.not_friend_nights + 1, 0),
