@@ -11,8 +11,9 @@ from typing import Final, Literal
 
 CheckBy = Literal["auto", "profile", "followers"]
 
-PROBE_EVERY: Final = timedelta(days=7)
-"""An account may become verified, or stop being it."""
+PROBE_EVERY: Final = timedelta(days=6, hours=12)
+"""An account may become verified, or stop being it. Weekly: LINE's answer comes some time after the dispatch that wants
+it, so at the same hour of the next week it is not quite seven days old."""
 
 
 @dataclass(frozen=True, slots=True)
