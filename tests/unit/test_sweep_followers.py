@@ -301,6 +301,17 @@ class TestUnanswered:
         ]
         assert world.state() == "completed"
 
+    def test_a_page_that_names_itself_as_the_next_is_asked_for_again(self) -> None:
+        world = World(1_500, on_calls(FollowerPage([], "from-1000"), 2, 3))
+        swept = world.sweep()
+        assert (swept.outcome, swept.calls) == ("compared", 4)
+        assert set(world.said().values()) == {"friend"}
+
+    def test_a_list_that_never_goes_on_is_given_up(self) -> None:
+        world = World(1_500, from_call(FollowerPage([], "from-1000"), 2))
+        assert [visit.outcome for visit in world.sweep_on()] == ["again"] * 4 + ["failed"]
+        assert {one.reason for one in world.dead()} == {"a page that names itself as the next"}
+
     def test_waits_between_attempts_grow(self) -> None:
         world = World(3, from_call(Unknown("HTTP 503"), 1))
         delays: list[int] = []

@@ -174,6 +174,8 @@ class Lister:
         listing.calls += 1
         answer = await self._lists.page(token, reading.limit, listing.next)
         match answer:
+            case FollowerPage(next=str(following)) if following == listing.next:
+                return await self._again(reading, "a page that names itself as the next")
             case FollowerPage():
                 listing.take(answer, self._clock())
                 reading.tries = 0
