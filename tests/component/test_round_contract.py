@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.rounds import (
     BY_PROFILE,
+    CHECK_RUN,
     NEXT_RUN,
     NIGHT,
     RUN,
@@ -146,6 +147,17 @@ class TestSettle:
         seed.dispatched(RUN, {1: 2})
         rounds.settle.settle(results(not_friend=[7], friend=[8]))
         assert [row.not_friend_nights for row in rounds.accounts().values()] == [4, 0]
+
+    def test_a_check_outside_the_round_is_no_night(self, rounds: Rounds, seed: Seeding) -> None:
+        seed.tenant(1)
+        rounds.add_account(1, 7, AccountRow(line_id(7), "not_friend", "not_friend", 5, NIGHT, 3))
+        rounds.add_account(1, 8, AccountRow(line_id(8), "friend", "friend", 5, NIGHT))
+        seed.dispatched(CHECK_RUN, {1: 2})
+        assert rounds.settle.settle(results(run_id=CHECK_RUN, not_friend=[7, 8])) == Settled(not_friend=2, lost=1)
+        assert [(row.friend_status, row.not_friend_nights) for row in rounds.accounts().values()] == [
+            ("not_friend", 3),
+            ("not_friend", 0),
+        ]
 
     def test_an_answer_takes_back_a_failure_and_a_failure_never_an_answer(self, rounds: Rounds, seed: Seeding) -> None:
         first, second = seed.tenant(1, 2)

@@ -19,6 +19,9 @@ from yomawari.domain.ways import Channel
 RUN = 2026_11_20_02_00
 """A Friday, weekday 4."""
 NEXT_RUN = 2026_11_21_02_00
+CHECK_RUN = 2026_11_20_14_75
+"""A check outside the round, between the two nights."""
+
 NIGHT = datetime(2026, 11, 19, 17, 0, tzinfo=UTC)
 """When RUN starts; times of observations count from here."""
 

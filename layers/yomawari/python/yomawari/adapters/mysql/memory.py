@@ -262,7 +262,7 @@ class RoundInMemory:
             )
             self.changes.append(change)
         row.friend_status, row.status_checked_at = answer, results.observed_at
-        row.not_friend_nights = row.not_friend_nights + 1 if answer == "not_friend" else 0
+        row.not_friend_nights = row.not_friend_nights + is_night(results.run_id) if answer == "not_friend" else 0
         return True
 
     def _tenant_report(self, tenant_id: int, row: TenantRow) -> TenantReport:

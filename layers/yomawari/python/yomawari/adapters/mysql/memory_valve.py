@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from yomawari.adapters.mysql.memory_rows import AccountRow, Change, TenantRow
+from yomawari.domain.runs import is_night
 from yomawari.domain.valve import judge
 
 Accounts = Mapping[tuple[int, int], AccountRow]
@@ -31,7 +32,7 @@ def write(run_id: int, tenant_id: int, tenant: TenantRow, accounts: Accounts, ch
             continue
         if row.friend_status != loss.outcome:
             changes.append(Change(tenant_id, seeker_id, run_id, row.friend_status, loss.outcome, loss.observed_at))
-        row.not_friend_nights = row.not_friend_nights + 1 if loss.outcome == "not_friend" else 0
+        row.not_friend_nights = row.not_friend_nights + is_night(run_id) if loss.outcome == "not_friend" else 0
         row.friend_status, row.status_checked_at = loss.outcome, loss.observed_at
         written += 1
     forget(tenant)

@@ -77,7 +77,7 @@ WHERE {_ROWS} AND friend_status = 'friend' AND {_IS_UNSETTLED} AND {_IS_OBSERVED
 SETTLE: Final = f"""
 UPDATE line_accounts
 SET not_friend_nights = IF(status_checked_at > %(observed)s OR {_IS_LOSS}, not_friend_nights,
-                           IF(%(outcome)s = 'not_friend', not_friend_nights + 1, 0)),
+                           IF(%(outcome)s = 'not_friend', not_friend_nights + %(night)s, 0)),
     status_checked_at = IF(status_checked_at > %(observed)s OR {_IS_LOSS}, status_checked_at, %(observed)s),
     friend_status = IF(status_checked_at > %(observed)s OR {_IS_LOSS}, friend_status, %(outcome)s),
     last_outcome = %(outcome)s,
@@ -157,7 +157,7 @@ class MySqlSettleStore:
 
 
 def _settle(cursor: Cursor, results: CheckResults) -> Settled | Refused:
-    key = {"run": results.run_id, "tenant": results.tenant_id}
+    key = valve.key_of(results.run_id, results.tenant_id)
     cursor.execute(_LOCK, key)
     locked = cursor.fetchone()
     if locked is None:
@@ -178,7 +178,7 @@ def _settle(cursor: Cursor, results: CheckResults) -> Settled | Refused:
 
 
 def _release(cursor: Cursor, release: ReleaseHold) -> Released | Refused:
-    key = {"run": release.run_id, "tenant": release.tenant_id}
+    key = valve.key_of(release.run_id, release.tenant_id)
     cursor.execute(_LOCK, key)
     if cursor.fetchone() is None:
         return Refused(f"no tenant {release.tenant_id} in run {release.run_id}")

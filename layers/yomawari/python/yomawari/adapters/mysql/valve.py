@@ -8,11 +8,12 @@ from typing import Final
 
 from pymysql.cursors import Cursor
 
+from yomawari.domain.runs import is_night
 from yomawari.domain.valve import Bounds, Losses, Valve, judge
 from yomawari.messages import TenantHeld
 
 Key = dict[str, int]
-"""The arguments `run` and `tenant`."""
+"""The arguments `run` and `tenant`, and `night`: 1 of a night, 0 of a check outside the round, which makes no night."""
 
 # Of a row of run_tenants: everybody is counted. There may be more of them than `seekers`, if somebody was sent by a
 # dispatch that died, and deleted before the next one. Until a sweep has counted for itself (chunks is NULL), `seekers`
@@ -41,12 +42,17 @@ FROM {_LOST_ROWS} WHERE {_ARE_NEWEST} AND a.friend_status <> l.outcome
 """  # noqa: S608
 WRITE_LOST: Final = f"""
 UPDATE {_LOST_ROWS}
-SET a.not_friend_nights = IF(l.outcome = 'not_friend', a.not_friend_nights + 1, 0),
+SET a.not_friend_nights = IF(l.outcome = 'not_friend', a.not_friend_nights + %(night)s, 0),
     a.friend_status = l.outcome, a.status_checked_at = l.observed_at
 WHERE {_ARE_NEWEST}
 """  # noqa: S608
 _FORGET: Final = "DELETE FROM run_losses WHERE run_id = %(run)s AND tenant_id = %(tenant)s"
 _NONE_LEFT: Final = "UPDATE run_tenants SET lost_unwritten = 0 WHERE run_id = %(run)s AND tenant_id = %(tenant)s"
+
+
+def key_of(run_id: int, tenant_id: int) -> Key:
+    """The arguments of a tenant of a run."""
+    return {"run": run_id, "tenant": tenant_id, "night": int(is_night(run_id))}
 
 
 def let_through(cursor: Cursor, key: Key) -> bool:
