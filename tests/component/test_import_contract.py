@@ -104,7 +104,7 @@ class TestRegister:
         begun.add_seeker(1, 5, "a", None, AccountRow(line_id(7), "not_friend", "not_friend", 202611200200, at(-60), 4))
         begun.registrations.register(chunk_of((1, "a", line_id(8), None)), NOON)
         assert begun.links() == {
-            "a": (None, AccountRow(line_id(8), "unknown", "not_friend", 202611200200, NOON, 0)),
+            "a": (None, AccountRow(line_id(8), "unknown", "not_friend", 202611200200, NOON, 0, NOON)),
         }
 
     def test_a_line_id_of_another_job_seeker_is_an_error_and_the_rest_is_registered(self, begun: Imports) -> None:

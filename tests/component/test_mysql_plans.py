@@ -10,7 +10,7 @@ from tests.support.rounds import NIGHT, RUN, MySqlRounds, Seeding, at
 from yomawari.adapters.mysql.connection import Database, Ids, connect, utc
 from yomawari.adapters.mysql.dispatch import ENUMERATE
 from yomawari.adapters.mysql.settle import LOCK_ROWS, NOTE_CHANGES, NOTE_LOSSES, SETTLE, SETTLED_AMONG, rows_of
-from yomawari.adapters.mysql.valve import NOTE_LOST, WRITE_LOST
+from yomawari.adapters.mysql.valve import NOTE_LOST, WRITE_LOST, key_of
 from yomawari.messages import CheckResults
 
 SEEKERS = 400
@@ -46,7 +46,8 @@ def test_the_enumeration_walks_the_primary_key(explain: Any) -> None:
 )
 def test_settling_reads_one_stretch_of_the_primary_key(explain: Any, sql: str) -> None:
     ids = list(range(2_001, 2_101))
-    args = {"tenant": 2, "run": RUN, "outcome": "friend", "observed": utc(NIGHT)} | rows_of(ids)
+    moments = {"observed": utc(NIGHT), "began": utc(NIGHT)}
+    args = key_of(RUN, 2) | moments | {"outcome": "friend"} | rows_of(ids)
     plan = explain(sql, args)
     assert (plan["type"], plan["key"]) == ("range", "PRIMARY")
     assert int(plan["rows"]) <= len(ids) * 1.1
@@ -60,7 +61,7 @@ def test_the_tenants_turn_is_one_row_of_the_primary_key(explain: Any) -> None:
 
 @pytest.mark.parametrize("sql", [NOTE_LOST, WRITE_LOST], ids=["note lost", "write lost"])
 def test_each_loss_is_looked_up_by_the_primary_key(explain: Any, sql: str) -> None:
-    plan = explain(sql, {"run": RUN, "tenant": 2}, "a")
+    plan = explain(sql, key_of(RUN, 2), "a")
     assert (plan["type"], plan["key"]) == ("eq_ref", "PRIMARY")
 
 

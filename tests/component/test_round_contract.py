@@ -1,6 +1,7 @@
 """What the round's stores promise, held against the fake and against MySQL alike."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -176,6 +177,22 @@ class TestSettle:
         assert rounds.settle.settle(results(run_id=NEXT_RUN, observed_s=98, not_friend=[7])) == Settled(not_friend=1)
         assert rounds.accounts()[1, 7] == AccountRow(line_id(7), "friend", "not_friend", NEXT_RUN, at(99))
         assert rounds.changes() == []
+
+    def test_an_answer_of_a_run_from_before_another_line_id_leaves_the_status(
+        self, rounds: Rounds, seed: Seeding
+    ) -> None:
+        """Its chunk may carry the old id, however late it is asked; and what it says is no loss."""
+        seed.tenant(1)
+        linked = AccountRow(line_id(7), "unknown", "friend", 5, at(30), 0, at(30))
+        rounds.add_account(1, 7, linked)
+        rounds.add_account(1, 8, replace(linked, line_user_id=line_id(8), friend_status="friend"))
+        seed.dispatched(RUN, {1: 2})
+        assert rounds.settle.settle(results(invalid=[7], not_friend=[8])) == Settled(not_friend=1, invalid=1)
+        assert [row.friend_status for row in rounds.accounts().values()] == ["unknown", "friend"]
+        assert rounds.changes() == []
+        rounds.dispatch.begin(NEXT_RUN, at(86_400))
+        rounds.settle.settle(results(run_id=NEXT_RUN, observed_s=86_460, friend=[7, 8]))
+        assert [row.friend_status for row in rounds.accounts().values()] == ["friend", "friend"]
 
     def test_an_older_run_touches_nothing_a_newer_one_settled(self, rounds: Rounds, seed: Seeding) -> None:
         (seeker,) = seed.tenant(1, 1)

@@ -97,6 +97,7 @@ class MySqlImports:
         if row is not None:
             values = asdict(row) | {
                 "status_checked_at": row.status_checked_at and utc(row.status_checked_at),
+                "linked_at": row.linked_at and utc(row.linked_at),
                 "tenant_id": tenant_id,
                 "job_seeker_id": seeker_id,
             }
@@ -107,7 +108,7 @@ class MySqlImports:
         """User id and LINE account by external key."""
         found = self.run(
             """SELECT s.external_key, s.user_id, a.line_user_id, a.friend_status, a.last_outcome, a.settled_run_id,
-                      a.status_checked_at, a.not_friend_nights
+                      a.status_checked_at, a.not_friend_nights, a.linked_at
                FROM job_seekers s LEFT JOIN line_accounts a ON a.job_seeker_id = s.id AND a.tenant_id = s.tenant_id
                WHERE s.tenant_id = %s""",
             (tenant_id,),
@@ -138,6 +139,7 @@ class MySqlImports:
 def _account(*columns: Any) -> AccountRow:
     row = AccountRow(*columns)
     row.status_checked_at = row.status_checked_at and from_utc(row.status_checked_at)
+    row.linked_at = row.linked_at and from_utc(row.linked_at)
     return row
 
 

@@ -109,7 +109,7 @@ class MySqlRounds:
         sql = "INSERT INTO job_seekers (id, tenant_id, external_key) VALUES (%s, %s, %s)"
         self._run(sql, (seeker_id, tenant_id, str(seeker_id)))
         checked_at = row.status_checked_at and utc(row.status_checked_at)
-        sql = "INSERT INTO line_accounts VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"
+        sql = "INSERT INTO line_accounts VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
         self._run(
             sql,
             (
@@ -121,13 +121,16 @@ class MySqlRounds:
                 row.settled_run_id,
                 checked_at,
                 row.not_friend_nights,
+                row.linked_at and utc(row.linked_at),
             ),
         )
 
     def accounts(self) -> dict[tuple[int, int], AccountRow]:
         return {
-            (tenant_id, seeker_id): AccountRow(line, status, outcome, run_id, at and from_utc(at), nights)
-            for tenant_id, seeker_id, line, status, outcome, run_id, at, nights in self._run(
+            (tenant_id, seeker_id): AccountRow(
+                line, status, outcome, run_id, at and from_utc(at), nights, linked_at and from_utc(linked_at)
+            )
+            for tenant_id, seeker_id, line, status, outcome, run_id, at, nights, linked_at in self._run(
                 "SELECT * FROM line_accounts"
             )
         }

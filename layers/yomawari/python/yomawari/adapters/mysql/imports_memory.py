@@ -191,4 +191,4 @@ class ImportsInMemory:
         elif account.line_user_id != line_user_id:
             of.releases.setdefault(account.line_user_id, seeker_id)
             account.line_user_id, account.friend_status = line_user_id, "unknown"
-            account.not_friend_nights, account.status_checked_at = 0, now
+            account.not_friend_nights, account.status_checked_at, account.linked_at = 0, now, now

@@ -249,7 +249,7 @@ class RoundInMemory:
         if row is None or not row.is_unsettled(results.run_id):
             return False
         row.settled_run_id, row.last_outcome = results.run_id, answer
-        if row.status_checked_at is not None and row.status_checked_at > results.observed_at:
+        if not row.takes(results.observed_at, self.runs[results.run_id].started_at):
             return True
         if row.friend_status == "friend" and answer != "friend":
             tenant = self.runs[results.run_id].tenants[results.tenant_id]

@@ -21,10 +21,16 @@ class AccountRow:
     settled_run_id: int = 0
     status_checked_at: datetime | None = None
     not_friend_nights: int = 0
+    linked_at: datetime | None = None
 
     def is_unsettled(self, run_id: int) -> bool:
         """Whether the run has no answer for it yet."""
         return self.settled_run_id < run_id or self.has_failed(run_id)
+
+    def takes(self, observed_at: datetime, run_began_at: datetime) -> bool:
+        """Whether an answer of then is news of the LINE id that the row has."""
+        is_older = self.status_checked_at is not None and self.status_checked_at > observed_at
+        return not is_older and (self.linked_at is None or self.linked_at <= run_began_at)
 
     def has_failed(self, run_id: int) -> bool:
         """Whether the run has given it up."""

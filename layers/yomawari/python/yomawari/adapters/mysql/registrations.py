@@ -59,16 +59,16 @@ ON DUPLICATE KEY UPDATE job_seeker_id = import_releases.job_seeker_id
 # OWNERS was read: then the first assignment puts NULL where none may be, and the statement fails rather than give one
 # person's row to another. Assignments run from left to right, so the LINE id itself comes last.
 #
-# A row with another LINE id knows nothing of that person yet. Its time is now, so that an answer about the old one that
-# is still under way cannot be taken for the new one's (see SETTLE in settle.py).
+# A row with another LINE id knows nothing of that person yet. Both of its times are now, so that no answer about the
+# old one, given or still to come, can be taken for the new one's (see _IS_STALE in settle.py).
 _CHILDREN: Final = """
-INSERT INTO line_accounts (tenant_id, job_seeker_id, line_user_id, status_checked_at) VALUES %s
+INSERT INTO line_accounts (tenant_id, job_seeker_id, line_user_id, linked_at) VALUES %s
 ON DUPLICATE KEY UPDATE
     job_seeker_id = IF(line_accounts.job_seeker_id = VALUES(job_seeker_id), line_accounts.job_seeker_id, NULL),
     friend_status = IF(line_accounts.line_user_id = VALUES(line_user_id), friend_status, 'unknown'),
     not_friend_nights = IF(line_accounts.line_user_id = VALUES(line_user_id), not_friend_nights, 0),
-    status_checked_at = IF(line_accounts.line_user_id = VALUES(line_user_id),
-                           line_accounts.status_checked_at, VALUES(status_checked_at)),
+    status_checked_at = IF(line_accounts.line_user_id = VALUES(line_user_id), status_checked_at, VALUES(linked_at)),
+    linked_at = IF(line_accounts.line_user_id = VALUES(line_user_id), line_accounts.linked_at, VALUES(linked_at)),
     line_user_id = VALUES(line_user_id)
 """
 
@@ -201,14 +201,14 @@ def _write_children(  # noqa: PLR0913, PLR0917 - what is known of the chunk by n
     if released:
         cursor.execute(_RELEASES, (Rows(released),))
     if linked:
-        checked_at = utc(now)
-        cursor.execute(_CHILDREN, (Rows(_child(chunk.tenant_id, *one, checked_at) for one in linked),))
+        linked_at = utc(now)
+        cursor.execute(_CHILDREN, (Rows(_child(chunk.tenant_id, *one, linked_at) for one in linked),))
     return len(released)
 
 
-def _child(tenant_id: int, seeker_id: int, line_user_id: str, old: str | None, checked_at: datetime) -> tuple[Any, ...]:
-    """A new link has not been checked; nor has one to another LINE id, but there an older answer may come."""
-    return tenant_id, seeker_id, line_user_id, checked_at if old is not None else None
+def _child(tenant_id: int, seeker_id: int, line_user_id: str, old: str | None, linked_at: datetime) -> tuple[Any, ...]:
+    """Of a new link no older answer can come; of one to another LINE id it can."""
+    return tenant_id, seeker_id, line_user_id, linked_at if old is not None else None
 
 
 def _key(column: str) -> str:

@@ -40,6 +40,7 @@ CREATE TABLE IF NOT EXISTS job_seekers (
 -- The clustered key is (tenant, job seeker): the round reads and writes in that order.
 -- settled_run_id and last_outcome are the settle guard: which run answered for this row last, and how.
 -- not_friend_nights counts the nights running on which LINE said 404; asked_run_id is not kept, the run id tells.
+-- linked_at is since when the row has another LINE id than it had before: runs that began earlier may ask about that one.
 CREATE TABLE IF NOT EXISTS line_accounts (
     tenant_id          INT UNSIGNED     NOT NULL,
     job_seeker_id      BIGINT UNSIGNED  NOT NULL,
@@ -49,6 +50,7 @@ CREATE TABLE IF NOT EXISTS line_accounts (
     settled_run_id     BIGINT UNSIGNED  NOT NULL DEFAULT 0,
     status_checked_at  DATETIME(6)      NULL,
     not_friend_nights  SMALLINT UNSIGNED NOT NULL DEFAULT 0,
+    linked_at          DATETIME(6)      NULL,
     PRIMARY KEY (tenant_id, job_seeker_id),
     UNIQUE KEY line_accounts_job_seeker (job_seeker_id),
     UNIQUE KEY line_accounts_line_user (tenant_id, line_user_id),

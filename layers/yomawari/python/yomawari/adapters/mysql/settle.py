@@ -12,6 +12,7 @@ judged (adapters/mysql/valve.py).
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from itertools import chain
 from typing import Any, Final
 
@@ -26,7 +27,8 @@ from yomawari.usecases.ports import Refused, Released, Settled
 # A tenant of whom all are counted has nobody left to pass over.
 _LOCK: Final = f"""
 SELECT failed > 0, {valve.IS_COMPLETE},
-       lost_unwritten > 0 AND valve <> 'held', valve = 'held' AND NOT hold_announced
+       lost_unwritten > 0 AND valve <> 'held', valve = 'held' AND NOT hold_announced,
+       (SELECT started_at FROM runs WHERE runs.run_id = run_tenants.run_id)
 FROM run_tenants WHERE run_id = %(run)s AND tenant_id = %(tenant)s FOR UPDATE
 """  # noqa: S608 - made of constants, like the others
 
@@ -48,7 +50,10 @@ tenant_id = %(tenant)s AND job_seeker_id BETWEEN %(first)s AND %(last)s AND job_
 """
 _IS_UNSETTLED: Final = "(settled_run_id < %(run)s OR (settled_run_id = %(run)s AND last_outcome = 'failed'))"
 
-_IS_OBSERVED: Final = "(status_checked_at IS NULL OR status_checked_at <= %(observed)s)"
+# Older than what the row knows; or, perhaps, about the LINE id that the row had before: chunks carry the ids that the
+# row had when the run began, or later, and a chunk may be delayed for hours and redriven after days.
+_IS_STALE: Final = "(status_checked_at > %(observed)s OR linked_at > %(began)s)"
+_IS_OBSERVED: Final = f"NOT COALESCE({_IS_STALE}, FALSE)"
 _IS_LOSS: Final = "(friend_status = 'friend' AND %(outcome)s <> 'friend')"
 
 _COUNT_FAILED: Final = f"""
@@ -70,16 +75,16 @@ FROM line_accounts
 WHERE {_ROWS} AND friend_status = 'friend' AND {_IS_UNSETTLED} AND {_IS_OBSERVED}
 """  # noqa: S608
 
-# An observation older than the row's own settles the row for its run and leaves the status alone: refusing it
-# altogether would leave the run waiting for that row for ever. So does a loss. Nothing is greater than NULL, so a first
-# answer counts; assignments run from left to right, but the later of the two times compares with %(observed)s as the
-# old one did, and the status, which tells a loss, comes after those that ask it.
+# A stale observation settles the row for its run and leaves the status alone: refusing it altogether would leave the
+# run waiting for that row for ever. So does a loss. Nothing is greater than NULL, so a first answer counts; assignments
+# run from left to right, but the later of the two times compares with %(observed)s as the old one did, and the status,
+# which tells a loss, comes after those that ask it.
 SETTLE: Final = f"""
 UPDATE line_accounts
-SET not_friend_nights = IF(status_checked_at > %(observed)s OR {_IS_LOSS}, not_friend_nights,
+SET not_friend_nights = IF({_IS_STALE} OR {_IS_LOSS}, not_friend_nights,
                            IF(%(outcome)s = 'not_friend', not_friend_nights + %(night)s, 0)),
-    status_checked_at = IF(status_checked_at > %(observed)s OR {_IS_LOSS}, status_checked_at, %(observed)s),
-    friend_status = IF(status_checked_at > %(observed)s OR {_IS_LOSS}, friend_status, %(outcome)s),
+    status_checked_at = IF({_IS_STALE} OR {_IS_LOSS}, status_checked_at, %(observed)s),
+    friend_status = IF({_IS_STALE} OR {_IS_LOSS}, friend_status, %(outcome)s),
     last_outcome = %(outcome)s,
     settled_run_id = %(run)s
 WHERE {_ROWS} AND {_IS_UNSETTLED}
@@ -163,8 +168,8 @@ def _settle(cursor: Cursor, results: CheckResults) -> Settled | Refused:
     if locked is None:
         return Refused(f"no tenant {results.tenant_id} in run {results.run_id}")
     cursor.execute(LOCK_ROWS, key)
-    had_failed, is_complete, has_unwritten, is_hold_unannounced = locked
-    settled = _apply(cursor, key, results, had_failed=had_failed)
+    had_failed, is_complete, has_unwritten, is_hold_unannounced, began = locked
+    settled = _apply(cursor, key, results, began, had_failed=had_failed)
     if not is_complete:
         settled = replace(settled, passed_over=_pass_over(cursor, key, results, settled))
     if settled != Settled():
@@ -193,15 +198,15 @@ def _release(cursor: Cursor, release: ReleaseHold) -> Released | Refused:
     return Released(valve.drop(cursor, key) if release.discard else valve.write(cursor, key))
 
 
-def _apply(cursor: Cursor, key: dict[str, int], results: CheckResults, *, had_failed: bool) -> Settled:
+def _apply(cursor: Cursor, key: dict[str, int], results: CheckResults, began: datetime, *, had_failed: bool) -> Settled:
     answered = {"friend": results.friend, "not_friend": results.not_friend, "invalid": results.invalid}
     everyone = list(chain.from_iterable(answered.values()))
     recovered = _failed_among(cursor, key | rows_of(everyone)) if had_failed and everyone else 0
-    observed = utc(results.observed_at)
+    moments = {"observed": utc(results.observed_at), "began": began}
     counts, lost = dict.fromkeys(answered, 0), 0
     for outcome, ids in answered.items():
         if ids:
-            args = key | rows_of(ids) | {"outcome": outcome, "observed": observed}
+            args = key | rows_of(ids) | moments | {"outcome": outcome}
             newly_lost = cursor.execute(NOTE_LOSSES, args) if outcome != "friend" else 0
             counts[outcome] = _answer(cursor, args, may_change=newly_lost < len(ids))
             lost += newly_lost
