@@ -10,7 +10,7 @@ from tests.support.rounds import NIGHT, RUN, MySqlRounds, Seeding, at
 from yomawari.adapters.mysql.connection import Database, Ids, connect, utc
 from yomawari.adapters.mysql.dispatch import ENUMERATE
 from yomawari.adapters.mysql.settle import LOCK_ROWS, NOTE_CHANGES, NOTE_LOSSES, SETTLE, SETTLED_AMONG, rows_of
-from yomawari.adapters.mysql.valve import NOTE_LOST, WRITE_LOST, key_of
+from yomawari.adapters.mysql.valve import NOT_INVALID, NOTE_LOST, NOTE_NOT_INVALID, WRITE_LOST, key_of
 from yomawari.messages import CheckResults
 
 SEEKERS = 400
@@ -63,6 +63,12 @@ def test_the_tenants_turn_is_one_row_of_the_primary_key(explain: Any) -> None:
 def test_each_loss_is_looked_up_by_the_primary_key(explain: Any, sql: str) -> None:
     plan = explain(sql, key_of(RUN, 2), "a")
     assert (plan["type"], plan["key"]) == ("eq_ref", "PRIMARY")
+
+
+@pytest.mark.parametrize("sql", [NOTE_NOT_INVALID, NOT_INVALID], ids=["note", "take back"])
+def test_taking_back_reads_one_tenant_and_looks_its_changes_up(explain: Any, sql: str) -> None:
+    assert explain(sql, key_of(RUN, 2), "a")["key"] == "PRIMARY"
+    assert explain(sql, key_of(RUN, 2), "c")["key"] == "line_friend_status_changes_seeker"
 
 
 def test_the_usual_message_pays_nothing_for_those_passed_over(database: Database) -> None:

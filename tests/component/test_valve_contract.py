@@ -222,6 +222,33 @@ class TestRelease:
         asked = [seeker_id for _, seeker_id, _ in rounds.dispatch.accounts(NEXT_RUN, [1])]
         assert asked == held, "they are asked again the next night"
 
+    def test_discarding_takes_back_whom_the_run_made_invalid(self, rounds: Rounds, ten: list[int]) -> None:
+        """They were no friends, so they were written at once; but nobody would ask them again."""
+        rounds.add_account(1, 7, AccountRow(line_id(7)))
+        rounds.add_account(1, 8, AccountRow(line_id(8), "not_friend", "not_friend", 5, at(-99), 3))
+        rounds.add_account(1, 9, AccountRow(line_id(9), "invalid", "invalid", 5, at(-99)))
+        rounds.settle.settle(results(invalid=[*ten[:3], 7, 8], friend=ten[3:]))
+        assert rounds.settle.release(release(discard=True)) == Released(5)
+        assert {seeker_id: statuses(rounds)[seeker_id] for seeker_id in (7, 8, 9)} == {
+            7: "unknown",
+            8: "not_friend",
+            9: "invalid",
+        }
+        assert {(one.job_seeker_id, one.from_status, one.to_status) for one in rounds.changes()} == {
+            (7, "unknown", "invalid"),
+            (8, "not_friend", "invalid"),
+            (7, "invalid", "unknown"),
+            (8, "invalid", "not_friend"),
+        }
+
+    def test_what_a_newer_run_found_invalid_stays(self, rounds: Rounds, seed: Seeding, ten: list[int]) -> None:
+        rounds.add_account(1, 7, AccountRow(line_id(7)))
+        rounds.settle.settle(results(invalid=[*ten[:3], 7], friend=ten[3:]))
+        seed.dispatched(NEXT_RUN, {1: 1})
+        rounds.settle.settle(results(run_id=NEXT_RUN, observed_s=90_000, invalid=[7]))
+        assert rounds.settle.release(release(discard=True)) == Released(3)
+        assert statuses(rounds)[7] == "invalid"
+
     @pytest.mark.parametrize("discard", [False, True])
     def test_said_again_it_changes_nothing(self, rounds: Rounds, held: list[int], *, discard: bool) -> None:
         assert held

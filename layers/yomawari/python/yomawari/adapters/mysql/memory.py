@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from yomawari.adapters.mysql.memory_rows import AccountRow, Answer, Change, Loss, RunRow, TenantRow
-from yomawari.adapters.mysql.memory_valve import forget, let_through, write
+from yomawari.adapters.mysql.memory_valve import discard, let_through, write
 from yomawari.domain.runs import (
     NOT_FRIEND_NIGHTS,
     EndState,
@@ -160,7 +160,7 @@ class RoundInMemory:
             return Refused(f"tenant {release.tenant_id} of run {release.run_id} is not held but {tenant.valve}")
         tenant.valve = wanted
         if release.discard:
-            return Released(forget(tenant))
+            return Released(discard(release.run_id, release.tenant_id, tenant, self.accounts_by_key, self.changes))
         return Released(write(release.run_id, release.tenant_id, tenant, self.accounts_by_key, self.changes))
 
     def end(self, run_id: int, now: datetime) -> RunCompleted | None:

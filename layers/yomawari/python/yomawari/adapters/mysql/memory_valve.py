@@ -1,6 +1,7 @@
 """The safety valve of the round in memory: what adapters/mysql/valve.py does in SQL."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from yomawari.adapters.mysql.memory_rows import AccountRow, Change, TenantRow
 from yomawari.domain.runs import is_night
@@ -37,6 +38,19 @@ def write(run_id: int, tenant_id: int, tenant: TenantRow, accounts: Accounts, ch
         written += 1
     forget(tenant)
     return written
+
+
+def discard(run_id: int, tenant_id: int, tenant: TenantRow, accounts: Accounts, changes: list[Change]) -> int:
+    """Forget the losses that wait, and take back whom the run made invalid; how many they were."""
+    made = [one for one in changes if (one.run_id, one.tenant_id, one.to_status) == (run_id, tenant_id, "invalid")]
+    taken_back = 0
+    for change in made:
+        row = accounts.get((tenant_id, change.job_seeker_id))
+        if row is not None and (row.settled_run_id, row.friend_status) == (run_id, "invalid"):
+            row.friend_status = change.from_status
+            changes.append(replace(change, from_status="invalid", to_status=change.from_status))
+            taken_back += 1
+    return taken_back + forget(tenant)
 
 
 def forget(tenant: TenantRow) -> int:

@@ -195,7 +195,7 @@ def _release(cursor: Cursor, release: ReleaseHold) -> Released | Refused:
     if stands != "held":
         return Refused(f"tenant {release.tenant_id} of run {release.run_id} is not held but {stands}")
     valve.turn(cursor, key, wanted)
-    return Released(valve.drop(cursor, key) if release.discard else valve.write(cursor, key))
+    return Released(valve.discard(cursor, key) if release.discard else valve.write(cursor, key))
 
 
 def _apply(cursor: Cursor, key: dict[str, int], results: CheckResults, began: datetime, *, had_failed: bool) -> Settled:

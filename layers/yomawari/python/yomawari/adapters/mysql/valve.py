@@ -46,6 +46,20 @@ SET a.not_friend_nights = IF(l.outcome = 'not_friend', a.not_friend_nights + %(n
     a.friend_status = l.outcome, a.status_checked_at = l.observed_at
 WHERE {_ARE_NEWEST}
 """  # noqa: S608
+# What the run made of people who were no friends was written at once. Of that only "invalid" must be taken back with
+# the losses: nobody would ask them again.
+_MADE_INVALID: Final = """
+c.tenant_id = a.tenant_id AND c.job_seeker_id = a.job_seeker_id AND c.run_id = %(run)s AND c.to_status = 'invalid'
+AND a.tenant_id = %(tenant)s AND a.settled_run_id = %(run)s AND a.friend_status = 'invalid'
+"""
+NOTE_NOT_INVALID: Final = f"""
+INSERT INTO line_friend_status_changes (tenant_id, job_seeker_id, run_id, from_status, to_status, observed_at)
+SELECT a.tenant_id, a.job_seeker_id, %(run)s, 'invalid', c.from_status, c.observed_at
+FROM line_accounts a, line_friend_status_changes c WHERE {_MADE_INVALID}
+"""  # noqa: S608
+NOT_INVALID: Final = f"""
+UPDATE line_accounts a, line_friend_status_changes c SET a.friend_status = c.from_status WHERE {_MADE_INVALID}
+"""  # noqa: S608
 _FORGET: Final = "DELETE FROM run_losses WHERE run_id = %(run)s AND tenant_id = %(tenant)s"
 _NONE_LEFT: Final = "UPDATE run_tenants SET lost_unwritten = 0 WHERE run_id = %(run)s AND tenant_id = %(tenant)s"
 
@@ -98,6 +112,12 @@ def write(cursor: Cursor, key: Key) -> int:
     written = cursor.execute(WRITE_LOST, key)
     drop(cursor, key)
     return written
+
+
+def discard(cursor: Cursor, key: Key) -> int:
+    """Forget the losses that wait, and take back whom the run made invalid; how many they were."""
+    cursor.execute(NOTE_NOT_INVALID, key)
+    return cursor.execute(NOT_INVALID, key) + drop(cursor, key)
 
 
 def drop(cursor: Cursor, key: Key) -> int:
