@@ -27,3 +27,11 @@ def test_by_which_way_a_channel_is_asked(
     check_by: CheckBy, allowed: bool | None, probed_at: datetime | None, way: Way
 ) -> None:
     assert way_of(Channel(check_by, allowed, probed_at), NOW) == way
+
+
+def test_a_channel_is_probed_every_week() -> None:
+    """LINE's answer comes a while after the dispatch; a week later at the same hour it is asked again."""
+    answered_at = NOW + timedelta(minutes=20)
+    channel = Channel("auto", followers_allowed=False, followers_probed_at=answered_at)
+    ways = [way_of(channel, NOW + timedelta(days=days)) for days in range(1, 8)]
+    assert ways == [ByProfile()] * 6 + [ByFollowers(probe=True)]

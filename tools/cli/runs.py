@@ -119,8 +119,8 @@ class CallRates:
         return {tenant: (permits - before.get(tenant, 0)) / took_s for tenant, permits in now.items()}
 
     def _permits(self) -> dict[int, int]:
-        items = (item for page in self._paginator.paginate(TableName=self._table) for item in page["Items"])
         """Of the round's endpoints, added up: a channel is asked by one of them at a time."""
+        items = (item for page in self._paginator.paginate(TableName=self._table) for item in page["Items"])
         permits: Counter[int] = Counter()
         for item in items:
             tenant_id, _, endpoint = item["channel_endpoint"]["S"].partition("#")
