@@ -10,10 +10,12 @@ import pytest
 from tests.support.motivation_day import CHANGER, HISTORY, MotivationDay
 from tests.support.motivations import KINDS
 from tests.support.night import line_user_id
+from tests.support.pump import Context
 from tools.line_double.faults import Faults
 from tools.line_double.truth import token_for
 from yomawari.adapters.mysql.connection import utc
 from yomawari.adapters.sqs import AsyncQueue
+from yomawari.domain.summaries import DayStillOpenError
 from yomawari.messages import SummaryChunk
 from yomawari.usecases.ports import Unavailable
 
@@ -116,6 +118,14 @@ def test_mysql_that_is_away_leaves_everything_on_the_queues(motivation_day: Moti
     day.night.server.start()
     day.drain()
     assert {len(texts) for texts in day.told().values()} == {1}
+
+
+def test_a_mistaken_event_sums_up_no_open_day(motivation_day: MotivationDay) -> None:
+    """It fails, so that the alarm rings."""
+    with pytest.raises(DayStillOpenError):
+        motivation_day.night.container.invoke(
+            "DispatchSummaries", {"scheduled_time": f"{motivation_day.day}T23:00:00Z"}, Context(900)
+        )
 
 
 def test_who_blocked_the_account_since_gets_no_summary(motivation_day: MotivationDay) -> None:

@@ -122,7 +122,7 @@ def test_notify_change_takes_its_event(motivation_day: MotivationDay) -> None:
 def test_dispatch_summaries_takes_its_event(night: Night) -> None:
     counts = dict.fromkeys(("tenants", "recipients", "changes", "chunks"), 0)
     assert night.container.invoke("DispatchSummaries", recorded("dispatch_summaries")) == {
-        "day": "2026-11-20",
+        "day": "2025-11-20",
         **counts,
     }
 

@@ -1,7 +1,7 @@
 """Record and dispatch together, over the fake stores and over MySQL: twice, late, dying, and with no audience asked."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from tools.bench.private_server import PrivateServer
 from tools.seed.motivations import numbers
 from yomawari.adapters.mysql.connection import Database
 from yomawari.adapters.sqs_fake import QueueFake
+from yomawari.domain.summaries import DayStillOpenError
 from yomawari.messages import SummaryChunk, TargetsRecorded
 from yomawari.usecases.dispatch_summaries import DispatchedSummaries, DispatchSummaries
 from yomawari.usecases.motivation_ports import Recorded
@@ -32,7 +33,12 @@ class Morning:
         stores.add_history("job_change", 70, CHANGER, "active", hour(8))
         stores.add_history("side_job", 70, CHANGER, "open", hour(8))
         self.record = RecordTargets(stores.targets, lambda: self.now)
-        self.dispatch = DispatchSummaries(stores.summaries, self.queue, lambda: self.now, 1_900)
+        self.at_once = DispatchSummaries(stores.summaries, self.queue, lambda: self.now, 1_900)
+
+    def dispatch(self, day: date) -> DispatchedSummaries:
+        """At eight on the next morning, or now if that is past."""
+        self.now = max(self.now, hour(32) + (day - DAY))
+        return self.at_once(day)
 
     def chunks(self) -> list[SummaryChunk]:
         return [SummaryChunk.model_validate_json(message.body) for message in self.queue.sent]
@@ -119,6 +125,21 @@ def test_who_blocked_the_account_since_gets_none(morning: Morning) -> None:
     morning.stores.block(1_001)
     morning.dispatch(DAY)
     assert morning.told() == [(1, 2)]
+
+
+@pytest.mark.parametrize("hours", [12, 25, 31, 31.08])
+def test_a_day_that_is_still_open_is_refused(morning: Morning, hours: float) -> None:
+    """Else what is recorded for it later would be in no summary: its people have had theirs."""
+    morning.people.person(1, 1)
+    morning.record([recorded([1])])
+    morning.now = hour(hours)
+    with pytest.raises(DayStillOpenError, match=r"2026-11-20 is still open: .* from 2026-11-21 07:05"):
+        morning.at_once(DAY)
+    assert morning.queue.sent == []
+    assert morning.stores.days.report(DAY).summary.dispatched_at is None
+    assert morning.at_once(DAY, even_open=True).recipients == 1
+    morning.now = hour(31 + 5 / 60)
+    assert morning.at_once(DAY).recipients == 1
 
 
 def test_a_day_on_which_nobody_was_told(morning: Morning) -> None:

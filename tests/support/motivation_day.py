@@ -69,9 +69,9 @@ class MotivationDay:
         self.night.stack.sqs.send_message(QueueUrl=self.night.stack.url(queue), MessageBody=body)
 
     def dispatch(self) -> dict[str, Any]:
-        """Let the schedule of tomorrow fire, whose summary is of today."""
-        scheduled = f"{self.day}T23:00:00Z"  # 08:00 of the next day in Tokyo
-        return self.night.container.invoke("DispatchSummaries", {"scheduled_time": scheduled}, Context(900))
+        """Let the schedule of tomorrow fire, whose summary is of today, without waiting for the morning."""
+        start = {"scheduled_time": f"{self.day}T23:00:00Z", "even_open": True}  # 08:00 of the next day in Tokyo
+        return self.night.container.invoke("DispatchSummaries", start, Context(900))
 
     def drain(self) -> None:
         """Pump every queue until nothing is left on them, delayed or not."""

@@ -1,5 +1,6 @@
 """Days, closing times, the latest changes, and how a tenant's summaries are cut."""
 
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -13,12 +14,14 @@ from yomawari.domain.summaries import (
     CHUNK_RECIPIENTS,
     MAX_CHANGES,
     Chunk,
+    DayStillOpenError,
     Summary,
     TenantChunks,
     aged,
     bounds_of,
     latest,
     recorded_as_of,
+    require_closed,
     yesterday_of,
 )
 from yomawari.messages import SummaryChunk
@@ -85,10 +88,12 @@ def test_a_target_belongs_to_the_day_it_was_told_unless_that_day_is_closed(told:
 def test_nothing_is_ever_recorded_into_a_day_that_was_summed_up(
     told_at: datetime, now: datetime, summed_up: datetime
 ) -> None:
-    """What is recorded after a summary, which runs at 08:00, is in no day that it or any before it read."""
-    at_eight = datetime.combine(summed_up.astimezone(TOKYO).date(), datetime.min.time(), TOKYO) + timedelta(hours=8)
-    if now >= at_eight:
-        assert recorded_as_of(told_at, now) >= bounds_of(at_eight.date())[0]
+    """What a writer judges after a summary, or a minute before it, is in no day that it or any before it read."""
+    yesterday = summed_up.astimezone(TOKYO).date() - timedelta(days=1)
+    with suppress(DayStillOpenError):  # then there is no summary
+        require_closed(yesterday, summed_up)
+        if now >= summed_up - timedelta(minutes=1):
+            assert recorded_as_of(told_at, now) >= bounds_of(yesterday)[1]
 
 
 def test_the_latest_is_by_time_then_by_id() -> None:

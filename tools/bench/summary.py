@@ -35,6 +35,7 @@ from yomawari.usecases.record_targets import RecordTargets
 
 DAY = date(2026, 11, 20)
 NOON = datetime(2026, 11, 20, 3, tzinfo=UTC)
+MORNING_AFTER = NOON + timedelta(hours=20)
 KINDS: tuple[ChangeKind, ...] = ("job_change", "side_job")
 
 TENANTS = 20
@@ -267,7 +268,10 @@ def _dispatch(database: Database, queue_url: str) -> dict[str, float]:
     )
     session = Session(database)
     dispatch = DispatchSummaries(
-        MySqlSummaryStore(session, database), Queue(client, queue_url), lambda: NOON, CheckSettings().rate_per_s
+        MySqlSummaryStore(session, database),
+        Queue(client, queue_url),
+        lambda: MORNING_AFTER,
+        CheckSettings().rate_per_s,
     )
     began_s = time.perf_counter()
     dispatched = dispatch(DAY)

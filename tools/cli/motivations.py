@@ -12,6 +12,7 @@ from yomawari.adapters.mysql.connection import from_utc
 from yomawari.domain.days import DayReport
 from yomawari.domain.motivations import ChangeKind
 from yomawari.domain.runs import TOKYO
+from yomawari.domain.summaries import require_closed
 from yomawari.messages import MotivationChanged
 
 SOURCE: Final = "yomawari.application"
@@ -71,12 +72,22 @@ def emit(target: Target, changes: Sequence[MotivationChanged]) -> None:
 
 
 def start_summary(target: Target, day: date) -> None:
-    """Start the summary of a day as the schedule of the next morning does. It goes on without this command."""
-    scheduled_time = f"{day + timedelta(days=1)}T08:00:00+09:00"
+    """Start the summary of a day as the schedule of the next morning does. It goes on without this command.
+
+    On a local stack, where nobody waits for the morning, also that of a day which is still open.
+
+    Raises:
+        DayStillOpenError: the day's record is not closed yet; nothing was started.
+    """
+    start: dict[str, str | bool] = {"scheduled_time": f"{day + timedelta(days=1)}T08:00:00+09:00"}
+    if target.local is None:
+        require_closed(day, datetime.now(TOKYO))  # dispatch_summaries would refuse it too, but nobody reads its answer
+    else:
+        start |= {"even_open": True}
     target.client("lambda").invoke(
         FunctionName=target.outputs["DispatchSummariesFunction"],
         InvocationType="Event",
-        Payload=json.dumps({"scheduled_time": scheduled_time}),
+        Payload=json.dumps(start),
     )
 
 

@@ -22,6 +22,10 @@ _FRAME_BYTES: Final = 512
 CLOSES_AT: Final = time(7)
 """When the record of the day before is closed, in Asia/Tokyo: before the summary is dispatched, which is at 08:00."""
 
+SETTLING: Final = timedelta(minutes=5)
+"""How long a writer may still be committing what it judged just before that: more than the 60 s that it lives at most,
+and any clock's error."""
+
 
 Aged = tuple[int, int, Change]
 """A change after a number for its age (larger is newer, no two are the same) and one for whose it is and its kind.
@@ -32,6 +36,10 @@ each comparison this was the larger part of a summary's time.
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+
+
+class DayStillOpenError(ValueError):
+    """A day's record may still grow: what came after its summary would be in none, for its people have had theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +70,31 @@ def bounds_of(day: date) -> tuple[datetime, datetime]:
     return begins, begins + timedelta(days=1)
 
 
+def closes_at(day: date) -> datetime:
+    """From when on nothing more is recorded for a day."""
+    return datetime.combine(day + timedelta(days=1), CLOSES_AT, TOKYO)
+
+
+def require_closed(day: date, now: datetime) -> None:
+    """Refuse to sum up a day to which something may still come.
+
+    Raises:
+        DayStillOpenError: the day is not over, or its record not closed; says from when on it is.
+    """
+    closed_from = closes_at(day) + SETTLING
+    if now < closed_from:
+        raise DayStillOpenError(
+            f"{day} is still open: it can be summed up from {closed_from:%Y-%m-%d %H:%M} Tokyo time on"
+        )
+
+
 def recorded_as_of(told_at: datetime, now: datetime) -> datetime:
     """The time to record a target with: when they were told, unless the record of that day is closed by now.
 
     What is recorded too late for its own day's summary (the writer was down) belongs to the day on which it is
     recorded, so that no change is missing in the mornings, and a day that was summed up once never changes.
     """
-    closes = datetime.combine(told_at.astimezone(TOKYO).date() + timedelta(days=1), CLOSES_AT, TOKYO)
-    return min(told_at, now) if now < closes else now
+    return min(told_at, now) if now < closes_at(told_at.astimezone(TOKYO).date()) else now
 
 
 def aged(change: Change) -> Aged:

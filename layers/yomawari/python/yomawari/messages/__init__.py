@@ -38,6 +38,7 @@ from yomawari.messages.round import (
     RoundStart,
     RunCompleted,
     Scheduled,
+    SummaryStart,
     SweepProgress,
     TenantHeld,
 )
@@ -69,6 +70,7 @@ __all__ = [
     "SummaryChange",
     "SummaryChunk",
     "SummaryRecipient",
+    "SummaryStart",
     "SweepProgress",
     "TargetsRecorded",
     "TenantHeld",

@@ -22,6 +22,12 @@ class Scheduled(Message):
     scheduled_time: str
 
 
+class SummaryStart(Scheduled):
+    """What dispatch_summaries is given; `even_open` only on a local stack: also of a day that is still open."""
+
+    even_open: bool = False
+
+
 class RoundStart(Scheduled):
     """What dispatch_checks is given; with a tenant it is an operator's: a check outside the round.
 

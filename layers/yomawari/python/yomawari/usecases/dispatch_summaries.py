@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from yomawari.domain.summaries import Chunk, Summary, TenantChunks
+from yomawari.domain.summaries import Chunk, Summary, TenantChunks, require_closed
 from yomawari.usecases.motivation_ports import SummaryStore
 from yomawari.usecases.ports import Outbox, Outgoing
 
@@ -40,12 +40,18 @@ class DispatchSummaries:
         self._clock = clock
         self._default_rate_per_s = default_rate_per_s
 
-    def __call__(self, day: date) -> DispatchedSummaries:
+    def __call__(self, day: date, *, even_open: bool = False) -> DispatchedSummaries:
         """Send the chunks of one day; memory grows with the number of tenants (one open chunk each), not of people.
 
+        A day that is still open is refused, for what is recorded for it later would be in no summary; `even_open` is
+        for local stacks, where nobody waits for the morning.
+
         Raises:
+            DayStillOpenError: something may still be recorded for this day; nothing was sent.
             Unavailable: something outside is away; call again to begin anew.
         """
+        if not even_open:
+            require_closed(day, self._clock())
         batch = _Batch(self._outbox)
         tenants: dict[int, TenantChunks] = {}
         recipients = changes = 0
