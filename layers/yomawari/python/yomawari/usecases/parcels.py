@@ -8,7 +8,7 @@ from yomawari.domain.sends import SendAnswer, retry_key
 from yomawari.usecases.channel_access import ChannelUse, Stopped
 
 KeyParts = tuple[str | int, ...]
-"""What is sent, but for the recipients; see domain/sends.retry_key."""
+"""What is sent, and to whom where that is one user; see domain/sends.retry_key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +21,18 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """One request to LINE: a text and those it is for."""
+    """One request to LINE: a text and those it is for.
+
+    Attributes:
+        is_keyed_by_recipients: whether the LINE user ids are part of the retry key. A multicast's are, since its parts
+            are sent under keys of their own. A push's is not: between two repeats a user may be given another LINE id,
+            and must not be told again through it.
+    """
 
     recipients: tuple[Recipient, ...]
     text: str
     key_parts: KeyParts
+    is_keyed_by_recipients: bool = True
 
     @property
     def line_user_ids(self) -> list[str]:
@@ -35,7 +42,7 @@ class Parcel:
     @property
     def retry_key(self) -> UUID:
         """The same for the same parcel whenever it is made, so that LINE takes it once."""
-        return retry_key(*self.key_parts, self.line_user_ids)
+        return retry_key(*self.key_parts, *([self.line_user_ids] if self.is_keyed_by_recipients else []))
 
 
 Deliver = Callable[[str, Parcel], Awaitable[SendAnswer]]

@@ -57,7 +57,7 @@ class Pushing:
         """Tell users of a tenant (user id, LINE user id, text) each their text, until `deadline_us`.
 
         A user is told one text per `key_parts` (kind and day, say), the first one here: within 24 hours LINE takes no
-        other under them, whatever its wording. A send may be repeated with any of its users.
+        other under them, whatever its wording or the user's LINE id. A send may be repeated with any of its users.
 
         Raises:
             Unavailable: the token could not be read; a repeat finds again what was accepted before, if anything.
@@ -68,7 +68,7 @@ class Pushing:
         rejected = [user_id for user_id, (line_user_id, _text) in first.items() if not is_line_user_id(line_user_id)]
         parts = (*key_parts, PUSH.endpoint, tenant_id)
         parcels = [
-            Parcel((Recipient(line_user_id, (user_id,)),), text, (*parts, user_id))
+            Parcel((Recipient(line_user_id, (user_id,)),), text, (*parts, user_id), is_keyed_by_recipients=False)
             for user_id, (line_user_id, text) in first.items()
             if is_line_user_id(line_user_id)
         ]
