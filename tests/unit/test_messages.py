@@ -42,7 +42,7 @@ def test_a_chunk_is_read_as_it_was_written(chunk: FriendCheckChunk) -> None:
     assert read(FriendCheckChunk, chunk.model_dump_json()) == chunk
 
 
-@given(st.lists(ids, max_size=50), st.datetimes(timezones=st.just(UTC)))
+@given(st.lists(ids, max_size=50), st.datetimes(datetime(2000, 1, 1), datetime(2099, 12, 31), timezones=st.just(UTC)))  # noqa: DTZ001 - Hypothesis adds the zone
 def test_results_are_read_as_they_were_written(friends: list[int], observed_at: datetime) -> None:
     results = CheckResults(run_id=RUN_ID, tenant_id=7, observed_at=observed_at, friend=friends)
     assert read(CheckResults, results.model_dump_json()) == results

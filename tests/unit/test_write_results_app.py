@@ -51,6 +51,14 @@ def test_the_kind_tells_which_it_is(message: TargetsRecorded | CheckResults) -> 
         (RECORDED.model_dump_json().replace("[1,2]", "[]"), "targets_recorded.user_ids: List should have at least 1"),
         (RECORDED.model_dump_json().replace("[1,2]", "[0]"), "targets_recorded.user_ids.0: Input should be greater"),
         (RECORDED.model_dump_json().replace("Z", ""), "targets_recorded.told_at: Input should have timezone info"),
+        (
+            RECORDED.model_dump_json().replace("2026", "2100"),
+            "targets_recorded.told_at: Input should be less than 2100",
+        ),
+        (
+            CHECKED.model_dump_json().replace("2026-", "1999-"),
+            "check_results.observed_at: Input should be greater than",
+        ),
         ("x" * (MAX_BODY_BYTES + 1), "65537 bytes, more than 65536"),
     ],
 )
@@ -139,6 +147,14 @@ def test_all_targets_of_a_batch_are_recorded_at_once(written: Written) -> None:
     assert written.invoke(RECORDED.model_dump_json(), CHECKED.model_dump_json(), *others) == []
     assert written.asked == [4]
     assert {user_id for _, _, user_id in written.motivations.targets} == {1, 2, 3, 4, 5}
+
+
+@pytest.mark.parametrize("told_at", ["9999-12-31T20:00:00Z", "0001-01-01T00:00:00+14:00"])
+def test_a_moment_at_the_end_of_the_calendar_is_put_aside_alone(written: Written, told_at: str) -> None:
+    body = json.dumps(RECORDED.model_dump(mode="json") | {"told_at": told_at})
+    assert written.invoke(body, RECORDED.model_dump_json()) == []
+    assert [put_aside for put_aside, _ in written.put_aside()] == [body]
+    assert len(written.motivations.targets) == 2
 
 
 def test_targets_that_cannot_be_recorded_now_return_and_hold_nothing_else_up(written: Written) -> None:

@@ -1,8 +1,9 @@
 """What all bodies share, and the ids in them."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 MAX_CHUNK_SEEKERS: Final = 1_000
 MAX_BODY_BYTES: Final = 64 * 1024
@@ -17,6 +18,9 @@ SeekerIds = Annotated[list[JobSeekerId], Field(max_length=MAX_CHUNK_SEEKERS)]
 
 AnyId = Annotated[int, Field(gt=0, lt=2**64)]
 LineUserId = Annotated[str, Field(max_length=64)]
+Moment = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2100, 1, 1, tzinfo=UTC))]
+"""Of this century: the day after the last one that Python knows cannot be worked out, and its error would be a whole
+batch's."""
 
 
 class Message(BaseModel):

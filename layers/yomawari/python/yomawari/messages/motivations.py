@@ -3,11 +3,11 @@
 from datetime import date
 from typing import Annotated, Final, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from yomawari.domain.motivations import ChangeKind, Language, Motivation
 from yomawari.domain.summaries import CHUNK_RECIPIENTS, MAX_CHANGES
-from yomawari.messages.base import AnyId, LineUserId, Message, TenantId
+from yomawari.messages.base import AnyId, LineUserId, Message, Moment, TenantId
 
 MAX_TARGETS: Final = 3_000
 """So many ids of 20 digits, the longest there are, fit into one body."""
@@ -24,7 +24,7 @@ class MotivationChanged(Message):
     kind: ChangeKind
     history_id: AnyId
     user_id: AnyId
-    occurred_at: AwareDatetime
+    occurred_at: Moment
     tenant_id: TenantId | None = None
     attempt: Annotated[int, Field(ge=1)] = 1
     reason: str | None = None
@@ -39,7 +39,7 @@ class TargetsRecorded(Message):
     change_kind: ChangeKind
     history_id: AnyId
     user_ids: Annotated[list[AnyId], Field(min_length=1, max_length=MAX_TARGETS)]
-    told_at: AwareDatetime
+    told_at: Moment
 
 
 class SummaryChange(Message):

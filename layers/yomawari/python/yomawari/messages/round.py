@@ -2,13 +2,14 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, model_validator
 
 from yomawari.domain.runs import EndState
 from yomawari.messages.base import (
     MAX_CHUNK_SEEKERS,
     JobSeekerId,
     Message,
+    Moment,
     RunId,
     Seeker,
     SeekerIds,
@@ -65,10 +66,10 @@ class FriendCheckChunk(Message):
 class SweepProgress(Message):
     """How far a sweep had come: LINE's `next`, when LINE gave it, and where the ids of the pages before it are kept."""
 
-    began_at: AwareDatetime
+    began_at: Moment
     pages: Annotated[int, Field(ge=1)]
     next: Annotated[str, Field(min_length=1, max_length=4_096)]
-    next_at: AwareDatetime
+    next_at: Moment
     state_key: Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -102,7 +103,7 @@ class CheckResults(Message):
     kind: Literal["check_results"] = "check_results"
     run_id: RunId
     tenant_id: TenantId
-    observed_at: AwareDatetime
+    observed_at: Moment
     friend: SeekerIds = Field(default_factory=list)
     not_friend: SeekerIds = Field(default_factory=list)
     invalid: SeekerIds = Field(default_factory=list)
