@@ -199,9 +199,20 @@ def test_a_day_later_nobody_can_know_and_nothing_is_sent() -> None:
     outcome(world)
     world.world.line.trouble = lambda *_: None
     world.later(hours=23.6)
-    assert outcome(world) == Sent(expired=2, reason="first told a day ago")
+    assert outcome(world) == Sent(expired=2, reason="taken up a day ago")
     assert {len(texts) for texts in world.texts().values()} == {1}
     assert world.dead.sent == []
+
+
+def test_a_day_after_a_channel_was_refused_nothing_is_sent_either() -> None:
+    """A known weakness: the clock starts when the audience is fixed, whether or not anything was sent then."""
+    world = with_audience(2, World(lambda *_: ChannelRefused("unauthorized")))
+    assert outcome(world).failed == 2
+    world.world.line.trouble = lambda *_: None
+    world.world.gate.gates.clear()
+    world.later(hours=70)
+    assert outcome(world, tenant_id=1) == Sent(expired=1, reason="taken up a day ago")
+    assert world.texts() == {}
 
 
 def test_bad_ids_are_left_out_of_the_record() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.support.template import (
     translated,
 )
 from tools import lint_template
+from yomawari.usecases.follow_up import Sent
 
 DEFAULTS = parameters()
 FUNCTIONS = resources("AWS::Lambda::Function")
@@ -288,11 +290,14 @@ def test_a_late_run_failing_starts_and_refused_calls_are_watched() -> None:
     }
 
 
-def test_a_quota_that_is_used_up_is_watched() -> None:
-    services = {
-        alarm["Dimensions"][0]["Value"] for alarm in ALARMS.values() if alarm.get("MetricName") == "QuotaReached"
-    }
-    assert services == {"notify_change", "send_summaries"}
+@pytest.mark.parametrize("figure", ["quota_reached", "expired"])
+def test_what_no_send_should_come_to_is_watched(figure: str) -> None:
+    """Under the name that runtime.add_counts gives it."""
+    assert figure in {field.name for field in fields(Sent)}
+    metric = figure.title().replace("_", "")
+    alarms = [alarm for alarm in ALARMS.values() if alarm.get("MetricName") == metric]
+    assert sorted(alarm["Dimensions"][0]["Value"] for alarm in alarms) == ["notify_change", "send_summaries"]
+    assert {(alarm["Threshold"], alarm["ComparisonOperator"]) for alarm in alarms} == {(0, "GreaterThanThreshold")}
 
 
 def test_the_dashboard_is_json_and_names_only_what_exists() -> None:

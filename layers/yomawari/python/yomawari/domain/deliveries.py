@@ -12,8 +12,9 @@ user, *mark* those LINE accepted or rejected. Why nobody gets two, whatever dies
 - two workers with one chunk at once: both send with one key, LINE takes it once, both mark the same row.
 - a second dispatch that would reach a person through another channel (they blocked the first one meanwhile), whose
   key would be another: the claim belongs to the first channel, and its message is the one that answers for it.
-- a redrive when the claim is too old: nobody knows whether LINE accepted, and the key no longer protects. It is not
-  sent, but reported. Weakness: where the worker died before the request, that person gets no summary for the day.
+- a redrive when the claim is too old: it does not say whether LINE accepted, and the key no longer protects. It is not
+  sent, but reported. Weakness: the claim is older than the first request, and there may have been none: where the
+  worker died before it, or the channel was refused all day, that person gets no summary for the day.
 """
 
 from dataclasses import dataclass
@@ -43,7 +44,7 @@ def decide(claim: Claim, tenant_id: int, now: datetime) -> Decision:
     """What to do with a recipient of this channel's chunk, given what the record holds after the claim.
 
     send: ask LINE, with the delivery's one retry key. settled: nothing is left to do. elsewhere: another channel's
-    message answers for this person. expired: unknown whether it was sent, and no longer to be tried; report it.
+    message answers for this person. expired: claimed a day ago; it may have been sent, and is no longer to be tried.
     """
     if claim.state != "claimed":
         return "settled"

@@ -48,7 +48,7 @@ class Sent:
     Attributes:
         accepted, rejected: LINE took their message; LINE knows no such person.
         failed, again, deferred: see FollowUp.
-        expired: not sent, because nobody can know any more whether they have it (domain/deliveries.py).
+        expired: begun a day ago and not sent any more, because they may have it (domain/deliveries.py).
         passed_over: had theirs before, or get it through another channel.
         calls, retries, repeated, rate_limited, permits_thrown_away: see Told.
         quota_reached: channels that have used up their month.

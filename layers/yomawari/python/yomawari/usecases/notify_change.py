@@ -25,7 +25,7 @@ from yomawari.usecases.multicasting import Multicasting
 from yomawari.usecases.ports import Aside, AsyncOutbox, Clock, Outgoing
 
 NO_HISTORY = "no such history of this user"
-EXPIRED = "first told a day ago"
+EXPIRED = "taken up a day ago"
 
 
 class NotifyChange:
@@ -67,8 +67,9 @@ class NotifyChange:
         """Tell everybody who is not told yet, through all channels at once, until `deadline_us`.
 
         Each channel ends in exactly one place: noted as told; as a message of its own back on the queue; as one in the
-        dead-letter queue with the reason; or, a day after the first send, counted as expired and left as it is,
-        because nobody can know any more who was told.
+        dead-letter queue with the reason; or, a day after the audience was fixed, counted as expired and left as it is:
+        it may have been told, and the retry keys may be forgotten. Weakness: also where certainly nothing was sent,
+        because the channel was refused all day.
 
         Raises:
             Unavailable: something outside is away; the message must be delivered again.
