@@ -180,6 +180,23 @@ def test_a_quota_that_is_used_up_is_mended_by_a_redrive(motivation_day: Motivati
     assert {len(texts) for texts in day.told().values()} == {1}
 
 
+def test_people_whom_line_rejected_by_mistake_are_taken_back_as_the_runbook_says(motivation_day: MotivationDay) -> None:
+    day, control = motivation_day, motivation_day.night.double.control
+    people = day.add_people(1, 3)
+    day.emit()
+    day.drain()
+    control.set_foreign("1", frozenset(people))
+    day.dispatch()
+    day.drain()
+    assert (day.report().summary.sent, day.report().summary.rejected) == (0, 2)
+    control.set_foreign("1", frozenset())
+    day.tables.run("UPDATE summary_deliveries SET state = 'claimed', settled_at = NULL WHERE state = 'rejected'")
+    day.dispatch()
+    day.drain()
+    assert (day.report().summary.sent, day.report().summary.rejected) == (2, 0)
+    assert {len(texts) for texts in day.told().values()} == {2}
+
+
 def test_a_redrive_after_a_day_asks_the_record_and_not_line(motivation_day: MotivationDay) -> None:
     day = motivation_day
     day.add_people(1)

@@ -61,6 +61,20 @@ def test_bad_ids_are_rejected_alone() -> None:
     assert all(len(to) == 1 and to[0].startswith("U0") for to in world.line.recipients)
 
 
+@pytest.mark.parametrize(("bad", "level"), [(5, "ERROR"), (4, "WARNING"), (0, None)])
+def test_rejections_are_logged_with_their_tenant_and_a_wave_of_them_as_an_error(
+    caplog: pytest.LogCaptureFixture, bad: int, level: str | None
+) -> None:
+    world = World()
+    world.line.bad = {line_user_id(number) for number in range(1, bad + 1)}
+    world.push(messages(20))
+    said = [(one.levelname, one.message, vars(one)) for one in caplog.records]
+    assert [one[:2] for one in said] == ([(level, "people rejected")] if level else [])
+    for _, _, extra in said:
+        counts = {name: extra[name] for name in ("tenant_id", "endpoint", "rejected", "accepted")}
+        assert counts == {"tenant_id": TENANT, "endpoint": "push", "rejected": bad, "accepted": 20 - bad}
+
+
 def test_lost_answers_are_repeated_with_the_same_key() -> None:
     world = World(lambda _token, _key, call: Lost() if call <= 40 else None)
     told = world.push(messages(200))

@@ -17,6 +17,7 @@ from yomawari.domain.sends import (
     QuotaReached,
     SendAnswer,
     bisect,
+    is_wave,
     retry_key,
     send_answer,
     split_recipients,
@@ -106,3 +107,11 @@ def test_halves_are_smaller_than_the_whole_and_keep_everyone(ids: list[int]) -> 
     left, right = bisect(ids)
     assert [*left, *right] == ids
     assert 0 <= len(left) - len(right) <= 1
+
+
+@pytest.mark.parametrize(
+    ("rejected", "accepted", "wave"),
+    [(0, 0, False), (4, 0, False), (5, 0, True), (5, 44, True), (5, 45, False), (50, 450, False), (51, 449, True)],
+)
+def test_a_wave_of_rejections_is_neither_few_nor_a_small_share(rejected: int, accepted: int, *, wave: bool) -> None:
+    assert is_wave(rejected, accepted) == wave

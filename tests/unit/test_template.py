@@ -290,14 +290,14 @@ def test_a_late_run_failing_starts_and_refused_calls_are_watched() -> None:
     }
 
 
-@pytest.mark.parametrize("figure", ["quota_reached", "expired"])
-def test_what_no_send_should_come_to_is_watched(figure: str) -> None:
+@pytest.mark.parametrize(("figure", "most"), [("quota_reached", 0), ("expired", 0), ("rejected", 10)])
+def test_what_no_send_should_come_to_is_watched(figure: str, most: int) -> None:
     """Under the name that runtime.add_counts gives it."""
     assert figure in {field.name for field in fields(Sent)}
     metric = figure.title().replace("_", "")
     alarms = [alarm for alarm in ALARMS.values() if alarm.get("MetricName") == metric]
     assert sorted(alarm["Dimensions"][0]["Value"] for alarm in alarms) == ["notify_change", "send_summaries"]
-    assert {(alarm["Threshold"], alarm["ComparisonOperator"]) for alarm in alarms} == {(0, "GreaterThanThreshold")}
+    assert {(alarm["Threshold"], alarm["ComparisonOperator"]) for alarm in alarms} == {(most, "GreaterThanThreshold")}
 
 
 def test_the_dashboard_is_json_and_names_only_what_exists() -> None:

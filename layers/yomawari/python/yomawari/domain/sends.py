@@ -14,6 +14,7 @@ from uuid import UUID, uuid5
 from yomawari.domain.outcomes import ChannelRefused, RateLimited, Unknown
 
 MULTICAST_RECIPIENTS: Final = 500
+FEW: Final = 5
 
 _KEYS: Final = UUID("8f0d1f0c-6f57-5d0e-9c53-6a5f1c4f7a11")
 _NAMED_RECIPIENT: Final = re.compile(r"\bto\[(\d{1,9})\]")
@@ -123,6 +124,15 @@ def retry_key(*parts: str | int | Sequence[str]) -> UUID:
     24 hours, even with another body, so a repeat whose wording has changed since is not sent again either.
     """
     return uuid5(_KEYS, json.dumps(parts))
+
+
+def is_wave(rejected: int, accepted: int) -> bool:
+    """Whether LINE rejected more people of one send than is believable: five or more, and over a tenth.
+
+    All were friends of the channel when it was last asked about them, and who has blocked it since is accepted. So
+    LINE knows them: a few may have been given a wrong id since, but many are a mistake, LINE's or the channel's.
+    """
+    return rejected >= FEW and rejected * 10 > rejected + accepted
 
 
 def split_recipients(ids: Sequence[T], most: int = MULTICAST_RECIPIENTS) -> Iterator[Sequence[T]]:

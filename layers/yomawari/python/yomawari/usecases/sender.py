@@ -1,13 +1,17 @@
 """Sends parcels at a channel's pace; multicasting and pushing are built on it."""
 
+import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
+from yomawari.domain.sends import is_wave
 from yomawari.usecases.channel_access import QUOTA_REACHED, ChannelAccess, Deferred, Refused, Stopped
 from yomawari.usecases.pacing import Pacing
 from yomawari.usecases.parcels import Deliver, Parcel, SendSettings, Told
 from yomawari.usecases.ports import Clock, GateUnavailable, RateGate, Tokens, Unavailable
 from yomawari.usecases.sending import Sending
+
+log = logging.getLogger(__name__)
 
 QUOTA_DELAY_S: Final = 300
 """How long to wait for quota that LINE has reserved for a delivery still running, or says nothing about."""
@@ -61,7 +65,18 @@ class Sender:
         stopped, thrown_away = await self._channels.serve(sending, tenant_id, rate_per_s, deadline_us)
         if sending.over_quota is not None:
             stopped = await self._over_quota(tenant_id, sending.over_quota)
-        return sending.told(rejected, stopped, thrown_away)
+        told = sending.told(rejected, stopped, thrown_away)
+        self._report_rejected(tenant_id, told)
+        return told
+
+    def _report_rejected(self, tenant_id: int, told: Told) -> None:
+        """They are settled and nothing stops, so that a wave of wrong 400s must be seen; the runbook takes it back."""
+        counts = {"rejected": len(told.rejected), "accepted": len(told.accepted)}
+        if told.rejected:
+            level = logging.ERROR if is_wave(**counts) else logging.WARNING
+            log.log(
+                level, "people rejected", extra={"tenant_id": tenant_id, "endpoint": self._settings.endpoint, **counts}
+            )
 
     async def _over_quota(self, tenant_id: int, recipients: int) -> Stopped:
         """Close the channel, unless the quota is enough: then LINE has reserved it for another delivery for now.
