@@ -64,6 +64,8 @@ class Multicasting:
         Someone whom LINE refuses is left out, and no one else loses the message. To repeat a send without telling
         anyone twice, repeat it with the same users, whatever became of them, and the same `key_parts`, which name what
         is told (its kind, the ids of the histories) and nothing else: with other users the parcels have other keys.
+        Weakness: users whom LINE refused once and accepts at the repeat make parcels that it never took, and whoever
+        is on them too is told again (docs/adr/009-motivation-notifications.md).
 
         Raises:
             Unavailable: the token could not be read; a repeat finds again what was accepted before, if anything.
