@@ -160,9 +160,22 @@ class TestCsv:
 
     def test_a_file_that_unpacks_without_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(reading, "MAX_FILE_CHARACTERS", 1_000)
-        assert "too large" in unreadable("external_key\n" + "a\n" * 1_000)
-        assert "too large" in unreadable('{"external_key":"a"}\n' * 1_000, "ndjson")
-        assert "too large" in unreadable("x" * 500_000, "ndjson")
+        reason = "the file has more than 1,000 characters; cut it into several"
+        assert reason in unreadable("external_key\n" + "a\n" * 1_000)
+        assert reason in unreadable('{"external_key":"a"}\n' * 1_000, "ndjson")
+        assert reason in unreadable("x" * 500_000, "ndjson")
+
+    @pytest.mark.parametrize("line", ["{}\n", "\n", "x\n"])
+    @pytest.mark.parametrize("file_format", ["csv", "ndjson"])
+    def test_a_file_that_unpacks_to_lines_without_end(
+        self, monkeypatch: pytest.MonkeyPatch, line: str, file_format: FileFormat
+    ) -> None:
+        """However short they are, and though nothing is in them: they cost the time that the function has not got."""
+        monkeypatch.setattr(reading, "MAX_FILE_LINES", 100)
+        first = "external_key\n"
+        assert isinstance(read(first + line * 99, file_format), list)
+        reason = "the file has more than 100 lines; cut it into several"
+        assert reason in unreadable(first + line * 100, file_format)
 
     @given(st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=8))
     def test_what_excel_could_write_is_read_as_it_was(self, cells: list[tuple[str, str]]) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.files import Importing, ndjson_of
 from tests.support.imports import MemoryImports, line_id, report_of
+from yomawari.domain import rows as reading
 from yomawari.domain.registrations import CHUNK_BYTES, bodies_of
 from yomawari.domain.rows import SeekerRow
 from yomawari.messages import Malformed, RegistrationChunk, read
@@ -121,6 +122,19 @@ PACKED = gzip.compress(ndjson_of(GOOD), mtime=0)
 def test_gzip_that_cannot_be_unpacked(importing: Importing, packed: bytes, reason: str) -> None:
     split = importing._split(importing.files.put("imports/1/first.ndjson.gz", packed))
     assert split == Split(reason=reason)
+    assert importing.queue.sent == []
+
+
+@pytest.mark.parametrize("ending", ["csv.gz", "ndjson.gz"])
+def test_a_file_of_too_many_rows_ends_rejected(
+    importing: Importing, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    """Begun, it would outlive the function each time, and its import would never end."""
+    monkeypatch.setattr(reading, "MAX_FILE_LINES", 1_000)
+    importing.split(b"external_key\n" + b"a\n" * 1_000, f"imports/1/first.{ending}")
+    (event,) = importing.bus.imports()
+    assert event.state == "rejected"
+    assert "more than 1,000 lines" in (event.reason or "")
     assert importing.queue.sent == []
 
 

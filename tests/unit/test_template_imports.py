@@ -3,6 +3,7 @@
 import json
 
 from tests.support.template import as_list, resources, statements, target
+from yomawari.domain.rows import MAX_FILE_LINES
 
 
 def test_the_import_files_are_private_encrypted_versioned_and_do_not_stay() -> None:
@@ -40,6 +41,12 @@ def test_a_file_that_was_put_is_told_to_the_imports_queue_and_by_nobody_else() -
     assert allowed["Action"] == "sqs:SendMessage"
     assert {target(arn) for arn in allowed["Resource"]} == {"Imports", "ImportsDeadLetters"}
     assert target(allowed["Condition"]["ArnEquals"]["aws:SourceArn"]) == "FilePut"
+
+
+def test_what_the_largest_file_claims_fits_into_the_temporary_directory() -> None:
+    longest_row_bytes = 350  # in adapters/claims.py: a key of 64 characters of four bytes, and a LINE id
+    size_mb = resources("AWS::Lambda::Function")["SplitImport"]["EphemeralStorage"]["Size"]
+    assert size_mb * 1024**2 >= MAX_FILE_LINES * longest_row_bytes
 
 
 def test_only_the_splitter_reads_the_files_and_nobody_writes_them() -> None:

@@ -17,8 +17,11 @@ COLUMNS: Final = ("external_key", "line_user_id", "user_id")
 MAX_LINE_CHARACTERS: Final = 64 * 1024
 MAX_RECORD_CHARACTERS: Final = 128 * 1024
 """More is no row any more: most likely a quotation mark was opened and never closed."""
-MAX_FILE_CHARACTERS: Final = 4 * 1024**3
-"""A small gzip file may unpack to terabytes. Four billion characters are some 40 million rows."""
+MAX_FILE_LINES: Final = 10_000_000
+MAX_FILE_CHARACTERS: Final = 1024**3
+"""A small gzip file may unpack to terabytes, or to billions of lines. Whatever passes must be cut within split_import's
+900 s, enough for some 20 million usual rows, and what it claims must fit into the temporary directory, where ten
+million of the longest keys take 3.4 GB. Blank lines count, because they take their time too."""
 _NAMED: Final = 5
 _NO_HEADER: Final = f"the first line must name the columns: {', '.join(COLUMNS)}"
 
@@ -109,7 +112,7 @@ class _Lines:
             raise UnreadableError(f"the line is longer than {MAX_LINE_CHARACTERS:,} characters")
         if self.record_characters > MAX_RECORD_CHARACTERS:
             raise UnreadableError("a quotation mark is opened and never closed")
-        _check_length(self.characters)
+        _check_size(self.number, self.characters)
         return line
 
 
@@ -183,8 +186,8 @@ def _ndjson_lines(text: TextIO) -> Iterator[tuple[int, str | None]]:
         while len(line) > MAX_LINE_CHARACTERS and not line.endswith("\n"):
             line = text.readline(MAX_LINE_CHARACTERS + 1)
             characters += len(line)
-            _check_length(characters)
-        _check_length(characters)
+            _check_size(number, characters)
+        _check_size(number, characters)
         if is_too_long or not line.isspace():
             yield number, None if is_too_long else line
 
@@ -223,6 +226,8 @@ def _shown(name: str) -> str:
     return "".join(one if one.isprintable() else "?" for one in name[:_UNKNOWN_FIELD_CHARACTERS]) or "(no name)"
 
 
-def _check_length(characters: int) -> None:
+def _check_size(lines: int, characters: int) -> None:
+    if lines > MAX_FILE_LINES:
+        raise UnreadableError(f"the file has more than {MAX_FILE_LINES:,} lines; cut it into several")
     if characters > MAX_FILE_CHARACTERS:
-        raise UnreadableError("the file is too large; cut it into several")
+        raise UnreadableError(f"the file has more than {MAX_FILE_CHARACTERS:,} characters; cut it into several")
