@@ -149,14 +149,51 @@ class TestCsv:
     def test_a_header_alone_has_no_rows(self) -> None:
         assert read("external_key,user_id\r\n") == []
 
-    def test_quotes_that_do_not_match(self) -> None:
+    @pytest.mark.parametrize("line", ['"b"x,', '"5" pipe",1', '"b" ,1', '"b"x,"c"', '"b""c" "d"'])
+    def test_quotes_that_do_not_match_are_an_error_and_the_next_line_is_read(self, line: str) -> None:
+        error = RowError(3, None, "has quotation marks that do not match")
+        good = SeekerRow(2, "a", None, None), SeekerRow(5, "c", None, 1)
+        assert read(f"external_key,user_id\na\n{line}\n\nc,1\n") == [good[0], error, good[1]]
+
+    def test_a_quote_that_the_last_line_leaves_open_takes_no_other_along(self) -> None:
+        assert read('external_key\na\n"b')[1:] == [RowError(3, None, "has quotation marks that do not match")]
+
+    def test_a_quote_left_open_over_several_lines(self) -> None:
         content = f'external_key\na\n"b\n{"c" * 100}\n'
-        assert unreadable(content) == "line 3: the quotation marks do not match"
-        assert unreadable('external_key\n"a"b\n') == "line 2: the quotation marks do not match"
+        reason = "line 3 has a quotation mark that is left open"
+        assert unreadable(content) == reason
+        assert unreadable(content + '"d"\n') == reason
+        assert unreadable('external_key\na\n"b"x,"c\nd",1\n') == reason, 'else d" would be registered'
         assert unreadable(content + f"{'d' * 9_999}\n" * 30) == "line 3: a quotation mark is opened and never closed"
 
-    def test_a_line_without_end(self) -> None:
-        assert unreadable(f"external_key\na\n{'b' * 70_000}\n") == "line 3: the line is longer than 65,536 characters"
+    def test_a_line_that_is_too_long_is_an_error_and_the_next_is_read(self) -> None:
+        reason = "is longer than 65,536 characters"
+        assert read(f'external_key\n{"x" * 200_000}\na\n"{"y" * 70_000}",1\nb\n{"z" * 70_000}') == [
+            RowError(2, None, reason),
+            SeekerRow(3, "a", None, None),
+            RowError(4, None, reason),
+            SeekerRow(5, "b", None, None),
+            RowError(6, None, reason),
+        ]
+
+    def test_a_line_that_is_too_long_within_a_quotation(self) -> None:
+        long = "x" * 70_000
+        reason = "line 2 has a quotation mark that is left open"
+        assert unreadable(f'external_key\n"a\n{long}\n"\n') == reason
+        assert unreadable(f'external_key\n{long},"\nb",1\n') == reason, 'else b" would be registered'
+
+    def test_a_header_that_csv_cannot_read(self) -> None:
+        assert unreadable('"external_key"x\na\n') == "line 1 has quotation marks that do not match"
+        assert unreadable("x" * 70_000) == "line 1 is longer than 65,536 characters"
+
+    @given(st.lists(st.sampled_from(["good", "", '"b"x', '"5" pipe",1', '"b"x,"c"', "x" * 66_000]), max_size=12))
+    def test_bad_lines_stop_no_others(self, lines: list[str]) -> None:
+        numbered = [f"key {n}" if line == "good" else line for n, line in enumerate(lines, start=2)]
+        rows = read("\r\n".join(["external_key", *numbered]))
+        expected = {n: line == "good" for n, line in enumerate(lines, start=2) if line}
+        assert {
+            row.line: isinstance(row, SeekerRow) and row.external_key == f"key {row.line}" for row in rows
+        } == expected
 
     def test_a_file_that_unpacks_without_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(reading, "MAX_FILE_CHARACTERS", 1_000)
@@ -164,6 +201,8 @@ class TestCsv:
         assert reason in unreadable("external_key\n" + "a\n" * 1_000)
         assert reason in unreadable('{"external_key":"a"}\n' * 1_000, "ndjson")
         assert reason in unreadable("x" * 500_000, "ndjson")
+        monkeypatch.setattr(reading, "MAX_FILE_CHARACTERS", 100_000)
+        assert "100,000 characters" in unreadable("external_key\n" + "x" * 500_000)
 
     @pytest.mark.parametrize("line", ["{}\n", "\n", "x\n"])
     @pytest.mark.parametrize("file_format", ["csv", "ndjson"])

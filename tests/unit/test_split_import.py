@@ -87,7 +87,7 @@ def test_csv_in_either_encoding(importing: Importing, encoding: str, ending: str
         (ndjson_of(GOOD) + '{"external_key":"髙"}'.encode("cp932"), "ndjson", "the text is not UTF-8"),
         ("external_key\na\n".encode("utf-16"), "csv", "the first line must name the columns"),
         (b"PK\x03\x04 a workbook", "csv", "the first line must name the columns"),
-        (csv_of("a,1\n") + b'"b', "csv", "line 3: the quotation marks do not match"),
+        (csv_of("a,1\n") + b'"b\nc', "csv", "line 3 has a quotation mark that is left open"),
         (b"external_key,phone\na,1", "csv", "line 1: unknown column: phone"),
     ],
 )

@@ -22,12 +22,17 @@ MAX_FILE_CHARACTERS: Final = 1024**3
 """A small gzip file may unpack to terabytes, or to billions of lines. Whatever passes must be cut within split_import's
 900 s, enough for some 20 million usual rows, and what it claims must fit into the temporary directory, where ten
 million of the longest keys take 3.4 GB. Blank lines count, because they take their time too."""
+_TOO_LONG: Final = f"is longer than {MAX_LINE_CHARACTERS:,} characters"
 _NAMED: Final = 5
 _NO_HEADER: Final = f"the first line must name the columns: {', '.join(COLUMNS)}"
 
 
 class UnreadableError(ValueError):
     """The file cannot be read at all; the message says why, in words for whoever made the file."""
+
+
+class _LineTooLongError(csv.Error):
+    """No row is that long. One of csv's own, for csv.reader lets it through and goes on with the next line."""
 
 
 class SeekerRow(NamedTuple):
@@ -91,45 +96,78 @@ def check(text: TextIO, file_format: FileFormat) -> None:
 
 @dataclass(slots=True)
 class _Lines:
-    """The physical lines of a CSV file, for csv.reader; `record_characters` is reset by whoever takes a record."""
+    """The physical lines of a CSV file, for csv.reader; `record_characters` is reset by whoever takes a record.
+
+    `last` is the line given last, "" at the end of the file.
+    """
 
     text: TextIO
     characters: int = 0
     record_characters: int = 0
     number: int = 0
+    last: str = ""
 
     def __iter__(self) -> "_Lines":
         return self
 
     def __next__(self) -> str:
-        line = self.text.readline(MAX_LINE_CHARACTERS + 1)
+        self.last = line = self.text.readline(MAX_LINE_CHARACTERS + 1)
         if not line:
             raise StopIteration
         self.number += 1
         self.characters += len(line)
         self.record_characters += len(line)
+        _check_size(self.number, self.characters)
         if len(line) > MAX_LINE_CHARACTERS:
-            raise UnreadableError(f"the line is longer than {MAX_LINE_CHARACTERS:,} characters")
+            self._pass_over(line)
+            raise _LineTooLongError
         if self.record_characters > MAX_RECORD_CHARACTERS:
             raise UnreadableError("a quotation mark is opened and never closed")
-        _check_size(self.number, self.characters)
         return line
 
+    def is_left_open(self) -> bool:
+        """Whether a quotation mark of the last line is still open at its end, so that the next is no record of its own.
 
-def _csv_records(lines: _Lines) -> Iterator[tuple[int, list[str]]]:
-    """The header and every record that has anything in it, with the line each begins on."""
-    begins, is_header = 1, True
-    try:
-        for cells in csv.reader(lines, strict=True):
+        Asked of csv's tolerant way of reading: to it a mark within a cell, as in `"5" pipe"`, is part of the cell.
+        """
+        return sum(1 for _ in csv.reader([self.last, "next"])) == 1
+
+    def _pass_over(self, line: str) -> None:
+        quotes = line.count('"')
+        for piece in _rest(line, self.text):
+            quotes += piece.count('"')
+            self.characters += len(piece)
+            _check_size(self.number, self.characters)
+        self.last = '"' * (quotes % 2)  # all that is kept of it, and enough for is_left_open
+
+
+def _csv_records(lines: _Lines) -> Iterator[tuple[int, list[str] | str]]:
+    """The header and every record that has anything in it, with the line each begins on.
+
+    Why a record cannot be read stands in its place, if it is sure to end with its line; nobody knows where others do.
+    """
+    reader, is_header = csv.reader(lines, strict=True), True
+    while True:
+        begins, lines.record_characters = lines.number + 1, 0
+        try:
+            cells = next(reader)
             if any(map(str.strip, cells)):
                 yield begins, _checked_header(cells) if is_header else cells
                 is_header = False
-            begins = lines.number + 1
-            lines.record_characters = 0
-    except csv.Error as error:
-        raise UnreadableError(f"line {begins}: the quotation marks do not match") from error
-    except UnreadableError as error:
-        raise UnreadableError(f"line {begins}: {error}") from error
+        except StopIteration:
+            return
+        except csv.Error as error:
+            reason, is_left_open = _reason(error), lines.number > begins or lines.is_left_open()
+            if is_header or is_left_open:
+                told = "has a quotation mark that is left open" if is_left_open else reason
+                raise UnreadableError(f"line {begins} {told}") from error
+            yield begins, reason
+        except UnreadableError as error:
+            raise UnreadableError(f"line {begins}: {error}") from error
+
+
+def _reason(error: csv.Error) -> str:
+    return _TOO_LONG if isinstance(error, _LineTooLongError) else "has quotation marks that do not match"
 
 
 def _checked_header(cells: list[str]) -> list[str]:
@@ -158,7 +196,9 @@ def _csv_rows(text: TextIO) -> Iterator[SeekerRow | RowError]:
     _, columns = next(records, (0, []))
     width = len(columns)
     for line, cells in records:
-        if any(map(str.strip, cells[width:])):
+        if isinstance(cells, str):
+            yield RowError(line, None, cells)
+        elif any(map(str.strip, cells[width:])):
             yield RowError(line, None, "has more cells than the header names")
         else:
             yield _csv_row(line, dict(zip(columns, cells, strict=False)))
@@ -183,19 +223,25 @@ def _ndjson_lines(text: TextIO) -> Iterator[tuple[int, str | None]]:
         number += 1
         characters += len(line)
         is_too_long = len(line) > MAX_LINE_CHARACTERS
-        while len(line) > MAX_LINE_CHARACTERS and not line.endswith("\n"):
-            line = text.readline(MAX_LINE_CHARACTERS + 1)
-            characters += len(line)
-            _check_size(number, characters)
         _check_size(number, characters)
+        for piece in _rest(line, text) if is_too_long else ():
+            characters += len(piece)
+            _check_size(number, characters)
         if is_too_long or not line.isspace():
             yield number, None if is_too_long else line
+
+
+def _rest(line: str, text: TextIO) -> Iterator[str]:
+    """What follows of a line that is too long, up to its end and in pieces, for it may be all of the file."""
+    while len(line) > MAX_LINE_CHARACTERS and not line.endswith("\n"):
+        line = text.readline(MAX_LINE_CHARACTERS + 1)
+        yield line
 
 
 def _ndjson_rows(text: TextIO) -> Iterator[SeekerRow | RowError]:
     for number, line in _ndjson_lines(text):
         if line is None:
-            yield RowError(number, None, f"is longer than {MAX_LINE_CHARACTERS:,} characters")
+            yield RowError(number, None, _TOO_LONG)
             continue
         try:
             row = _Row.model_validate_json(line)
