@@ -207,6 +207,31 @@ def test_nothing_is_lost_while_something_is_away(importing: Importing, monkeypat
     assert [event["state"] for event in importing.stack.announced()] == ["completed"]
 
 
+def test_a_redrive_begins_what_failed_anew_and_leaves_what_was_refused(
+    importing: Importing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was refused would be refused again, and come back before the redrive has ended."""
+    importing.tell(importing.put("imports/1/first.ndjson", ndjson_of(ROWS)))
+
+    def away(*_: object) -> None:
+        raise Unavailable("away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(imports.S3Files, "open", away)
+        importing.drain()
+    assert len(importing.stack.peek("ImportsDeadLetters")) == 1
+    for event in (importing.put("imports/99/a.csv", b"x"), "{}"):
+        importing.tell(event)
+    importing.drain()
+    assert importing.night.redrive(tenant_id=2).others == 1
+    redriven = importing.night.redrive()
+    assert (redriven.messages, redriven.tenants) == (1, {1})
+    assert sorted(redriven.unreadable) == ["source: Field required", "there is no tenant 99"]
+    importing.drain()
+    assert importing.report().registered == 700
+    assert set(importing.dead("ImportsDeadLetters").values()) == set(redriven.unreadable)
+
+
 def test_no_log_line_holds_a_key_or_a_line_id(
     importing: Importing, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -279,7 +279,7 @@ def redrive(
     if moved.others:
         console.print(f"{moved.others} messages of other tenants left")
     for reason in moved.unreadable:
-        console.print(f"[yellow]left, because it cannot be read: {escape(reason)}[/]")
+        console.print(f"[yellow]left, because it cannot be read, or was refused: {escape(reason)}[/]")
 
 
 @app.command()

@@ -2,7 +2,8 @@
 
 By hand rather than by StartMessageMoveTask, which can neither choose a tenant nor leave what cannot be read, and which
 the local stack lacks. A message is sent back before it is deleted: what a crash in between doubles is harmless, as
-every double is. What does not parse stays where it is, because it would only come back.
+every double is. What does not parse stays where it is, because it would only come back; so does a file that
+split_import has refused.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ from functools import partial
 from typing import Any, Final
 
 from tools.cli.target import Target
+from yomawari.domain.imports import ImportKey, import_key
 from yomawari.messages import (
     FollowerSweep,
     FriendCheckChunk,
@@ -22,18 +24,30 @@ from yomawari.messages import (
     read,
     read_write,
 )
+from yomawari.messages.s3 import ObjectCreated
 from yomawari.usecases.channel_access import REFUSALS
 
 _HOLD_S: Final = 300
 """Nobody else sees a message while it is being looked at; what is left is shown again at once at the end."""
 
-_Redrivable = FriendCheckChunk | FollowerSweep | Write | MotivationChanged | SummaryChunk | RegistrationChunk
+
+def _read_file(body: str) -> ImportKey | Malformed:
+    created = read(ObjectCreated, body)
+    if isinstance(created, Malformed):
+        return created
+    return import_key(created.detail.object.key) or Malformed("the key is not that of an import")
+
+
+_Redrivable = (
+    FriendCheckChunk | FollowerSweep | Write | MotivationChanged | SummaryChunk | ImportKey | RegistrationChunk
+)
 _QUEUES: Final[Sequence[tuple[str, Callable[[str], _Redrivable | Malformed]]]] = (
     ("FriendChecks", partial(read, FriendCheckChunk)),
     ("Sweeps", partial(read, FollowerSweep)),
     ("Writes", read_write),
     ("MotivationChanges", partial(read, MotivationChanged)),
     ("Summaries", partial(read, SummaryChunk)),
+    ("Imports", _read_file),
     ("Registrations", partial(read, RegistrationChunk)),
 )
 _ENDPOINTS: Final = ("profile", "followers", "multicast", "push")
@@ -49,7 +63,7 @@ class Redriven:
         channels: how many are sweeps of a whole channel.
         tenants: whose they are.
         others: how many were left because they are another tenant's.
-        unreadable: the reasons of those that cannot be read.
+        unreadable: the reasons of those that cannot be read, or were refused.
     """
 
     messages: int = 0
@@ -69,7 +83,7 @@ def redrive(target: Target, tenant_id: int | None = None) -> Redriven:
         left: list[str] = []
         while messages := _receive(sqs, dead_url):
             for message in messages:
-                parsed = read_body(message["Body"])
+                parsed = _refused(queue, message) or read_body(message["Body"])
                 if isinstance(parsed, Malformed):
                     redriven.unreadable.append(parsed.reason)
                     left.append(message["ReceiptHandle"])
@@ -87,8 +101,20 @@ def redrive(target: Target, tenant_id: int | None = None) -> Redriven:
     return redriven
 
 
+def _refused(queue: str, message: dict[str, Any]) -> Malformed | None:
+    """Why a file was refused, as it would be again; on other queues the reason is that of a failure."""
+    reason = message.get("MessageAttributes", {}).get("reason") if queue == "Imports" else None
+    return None if reason is None else Malformed(reason["StringValue"])
+
+
 def _receive(sqs: Any, url: str) -> list[dict[str, Any]]:  # noqa: ANN401 - boto3 makes its clients at run time
-    answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1, VisibilityTimeout=_HOLD_S)
+    answer = sqs.receive_message(
+        QueueUrl=url,
+        MaxNumberOfMessages=10,
+        WaitTimeSeconds=1,
+        VisibilityTimeout=_HOLD_S,
+        MessageAttributeNames=["reason"],
+    )
     messages: list[dict[str, Any]] = answer.get("Messages", [])
     return messages
 
