@@ -8,10 +8,11 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from yomawari import runtime
+from yomawari.domain.backoff import hidden_s
 from yomawari.messages import Malformed, read
 from yomawari.messages.s3 import ObjectCreated
 from yomawari.runtime import imports
-from yomawari.usecases.ports import Outgoing, Refused
+from yomawari.usecases.ports import Outgoing, Refused, Unavailable
 from yomawari.usecases.split_import import Split
 
 logger = runtime.logger()
@@ -29,9 +30,19 @@ def handler(event: dict[str, object], context: LambdaContext) -> PartialItemFail
 
 
 def split(record: SQSRecord) -> None:
-    """Cut one file, or put the message aside with the reason when it can never be an import."""
+    """Cut one file, or put the message aside with the reason when it can never be an import.
+
+    Raises:
+        Unavailable: something outside is away; the message comes again soon.
+    """
     created = read(ObjectCreated, record.body)
-    outcome = created if isinstance(created, Malformed) else imports.split_import()(created)
+    try:
+        outcome = created if isinstance(created, Malformed) else imports.split_import()(created)
+    except Unavailable:
+        # Otherwise it would come again after the whole visibility timeout: six times 900 s.
+        receives = int(record.attributes.approximate_receive_count)
+        imports.imports_queue().hide(record.receipt_handle, hidden_s(receives))
+        raise
     if isinstance(outcome, Malformed | Refused):
         logger.error("file is refused", extra={"message_id": record.message_id, "reason": outcome.reason})
         imports.imports_dead_letters().send([Outgoing(record.body, attributes={"reason": outcome.reason})])

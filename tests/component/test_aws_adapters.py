@@ -70,9 +70,23 @@ def test_messages_arrive_with_group_and_attributes(aws: Aws, moto_options: dict[
     assert hidden["Attributes"]["ApproximateNumberOfMessagesDelayed"] == "1"
 
 
+def test_a_message_is_shown_again_when_it_was_hidden_for_no_longer(aws: Aws) -> None:
+    sqs = aws("sqs")
+    url = sqs.create_queue(QueueName="queue", Attributes={"VisibilityTimeout": "5400"})["QueueUrl"]
+    Queue(sqs, url).send([Outgoing("x")])
+    (message,) = received(sqs, url)
+    Queue(sqs, url).hide(message["ReceiptHandle"], 60)
+    assert received(sqs, url) == []
+    Queue(sqs, url).hide(message["ReceiptHandle"], 0)
+    assert [one["Body"] for one in received(sqs, url)] == ["x"]
+
+
 def test_a_queue_that_does_not_exist_is_unavailable(aws: Aws) -> None:
+    queue = Queue(aws("sqs"), "http://127.0.0.1:1/000000000000/none")
     with pytest.raises(Unavailable, match="SQS"):
-        Queue(aws("sqs"), "http://127.0.0.1:1/000000000000/none").send([Outgoing("x")])
+        queue.send([Outgoing("x")])
+    with pytest.raises(Unavailable, match="SQS"):
+        queue.hide("handle", 60)
 
 
 def put_token(ssm: Any, name: str, token: str = "token") -> None:  # noqa: S107

@@ -207,6 +207,31 @@ def test_nothing_is_lost_while_something_is_away(importing: Importing, monkeypat
     assert [event["state"] for event in importing.stack.announced()] == ["completed"]
 
 
+def test_a_file_comes_again_soon_after_something_was_away(
+    importing: Importing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not after the queue's visibility timeout, which is for a worker that dies."""
+    importing.tell(importing.put("imports/1/first.ndjson", ndjson_of(ROWS)))
+    hidden_s: list[int] = []
+    hide = imports.Queue.hide
+
+    def noted(queue: imports.Queue, receipt_handle: str, seconds: int) -> None:
+        hidden_s.append(seconds)
+        hide(queue, receipt_handle, seconds)
+
+    def away(*_: object) -> None:
+        raise Unavailable("away")
+
+    monkeypatch.setattr(imports.Queue, "hide", noted)
+    with monkeypatch.context() as patch:
+        patch.setattr(imports.S3Files, "open", away)
+        for _ in range(3):
+            importing.splits.once()
+    importing.drain()
+    assert hidden_s == [60, 240, 960]
+    assert importing.report().registered == 700
+
+
 def test_a_redrive_begins_what_failed_anew_and_leaves_what_was_refused(
     importing: Importing, monkeypatch: pytest.MonkeyPatch
 ) -> None:

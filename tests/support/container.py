@@ -34,6 +34,7 @@ _CACHED = (
     motivations.summaries_dead_letters,
     motivations.report_day,
     imports.split_import,
+    imports.imports_queue,
     imports.imports_dead_letters,
     imports.register_seekers,
     imports.registrations_dead_letters,

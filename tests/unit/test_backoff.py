@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yomawari.domain.backoff import Attempts, full_jitter_us, penalty_us
+from yomawari.domain.backoff import Attempts, full_jitter_us, hidden_s, penalty_us
 from yomawari.usecases.asking import RETRY_BASE_US, RETRY_CAP_US
 
 SHARE = st.floats(0, 1, exclude_max=True)
@@ -16,6 +16,12 @@ def test_the_wait_is_any_share_of_a_ceiling_that_doubles_up_to_its_cap(tries: in
     assert full_jitter_us(tries, 100, 500, 0.0) == 0
     assert full_jitter_us(tries, 100, 500, 0.5) == ceiling_us // 2
     assert ceiling_us - 2 <= full_jitter_us(tries, 100, 500, 0.999999) < ceiling_us
+
+
+def test_a_file_is_tried_again_after_a_minute_and_outlives_an_outage_of_an_hour() -> None:
+    waits_s = [hidden_s(receives) for receives in range(1, 6)]
+    assert waits_s == [60, 240, 960, 3600, 3600]
+    assert sum(waits_s[:4]) > 60 * MINUTE_S
 
 
 @given(st.integers(1, 60), SHARE)

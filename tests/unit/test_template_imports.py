@@ -49,6 +49,14 @@ def test_what_the_largest_file_claims_fits_into_the_temporary_directory() -> Non
     assert size_mb * 1024**2 >= MAX_FILE_LINES * longest_row_bytes
 
 
+def test_the_splitter_may_show_a_file_again_sooner_on_its_own_queue_only() -> None:
+    changing = {
+        name: [target(one["Resource"]) for one in statements(role) if "sqs:ChangeMessageVisibility" in one["Action"]]
+        for name, role in resources("AWS::IAM::Role").items()
+    }
+    assert {name: found for name, found in changing.items() if found} == {"SplitImportRole": ["Imports"]}
+
+
 def test_only_the_splitter_reads_the_files_and_nobody_writes_them() -> None:
     touching = {
         name: [one for one in statements(role) if "s3:" in json.dumps(one) and "ImportFiles" in json.dumps(one)]

@@ -94,6 +94,7 @@ class SplitSettings:
     """Of split_import."""
 
     database: DatabaseSettings
+    imports_queue_url: str
     imports_dead_letters_url: str
     registrations_queue_url: str
     event_bus_name: str
@@ -198,6 +199,7 @@ def split_settings() -> SplitSettings:
     """What split_import needs; which bucket, S3's own events say."""
     return SplitSettings(
         database=database_settings(),
+        imports_queue_url=_get("IMPORTS_QUEUE_URL"),
         imports_dead_letters_url=_get("IMPORTS_DEAD_LETTERS_URL"),
         registrations_queue_url=_get("REGISTRATIONS_QUEUE_URL"),
         event_bus_name=_get("EVENT_BUS_NAME"),

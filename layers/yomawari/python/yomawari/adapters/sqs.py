@@ -75,6 +75,19 @@ class Queue:
             else:
                 raise Unavailable(f"SQS refused {len(left)} messages {TRIES} times")
 
+    def hide(self, receipt_handle: str, seconds: int) -> None:
+        """Hide a message that was received for so long from now, instead of for what is left of its visibility timeout.
+
+        Raises:
+            Unavailable: SQS cannot be reached.
+        """
+        try:
+            self._client.change_message_visibility(
+                QueueUrl=self._url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise Unavailable(f"SQS: {error}") from error
+
     def _send_once(self, batch: list[Outgoing]) -> list[Outgoing]:
         try:
             answer = self._client.send_message_batch(QueueUrl=self._url, Entries=_entries(batch))

@@ -26,6 +26,15 @@ class Attempts:
         return ceiling_s // 2 + int((ceiling_s - ceiling_s // 2) * random)
 
 
+def hidden_s(receives: int) -> int:
+    """How long a file's message stays hidden after something was away: 1, 4, 16, then 60 minutes.
+
+    A blip costs a minute, and the five receives together outlive an outage of more than an hour. The queue's visibility
+    timeout is for workers that die, and far too long for either.
+    """
+    return min(3_600, 60 << 2 * (receives - 1))
+
+
 def full_jitter_us(tries: int, base_us: int, cap_us: int, random: float) -> int:
     """Exponential backoff with full jitter: a random share of `base * 2**(tries - 1)`, at most of the cap.
 

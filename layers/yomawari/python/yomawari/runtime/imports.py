@@ -33,6 +33,12 @@ def split_import() -> SplitImport:
 
 
 @cache
+def imports_queue() -> Queue:
+    """Where split_import's files come from."""
+    return Queue(runtime.client("sqs"), config.split_settings().imports_queue_url)
+
+
+@cache
 def imports_dead_letters() -> Outbox:
     """Where split_import puts what can never be an import."""
     return Queue(runtime.client("sqs"), config.split_settings().imports_dead_letters_url)
