@@ -163,7 +163,10 @@ def test_two_who_see_the_end_at_once_end_it_once(imports: MySqlImports, database
 
     with ThreadPoolExecutor(4) as threads:
         events = list(threads.map(end, range(4)))
+    ended_at = report_of(imports).ended_at
+    events.append(end(9))
     assert all(event == events[0] is not None for event in events), "announced at least once"
+    assert report_of(imports).ended_at == ended_at, "it has ended once, and whoever comes later moves nothing"
 
 
 def test_a_chunk_without_a_server_is_unavailable(database: Database) -> None:
