@@ -43,6 +43,7 @@ def run(sizes: Sequence[int] = SIZES) -> dict[str, Any]:
 
     Held against the targets is the time on one core: all that the functions and MySQL have used of processors, as if
     they had to share one. The time by the clock stands beside it; on a machine with other work it says as much of that.
+    The rows a second are held against theirs at the largest size only; those of the others stand beside it.
     """
     figures: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory(prefix="yomawari-bench-") as directory:
@@ -62,7 +63,11 @@ def run(sizes: Sequence[int] = SIZES) -> dict[str, Any]:
         and last["rows_per_core_s"] >= TARGET_ROWS_PER_S
         and max(peaks_mb) < TARGET_PEAK_MB
     )
-    targets = {"rows_per_core_s": TARGET_ROWS_PER_S, "slope": TARGET_SLOPE, "peak_mb": TARGET_PEAK_MB}
+    targets = {
+        f"rows_per_core_s at {_case(sizes[-1])}": TARGET_ROWS_PER_S,
+        "slope": TARGET_SLOPE,
+        "peak_mb": TARGET_PEAK_MB,
+    }
     return {"figures": figures, "targets": targets, "reached": reached}
 
 
