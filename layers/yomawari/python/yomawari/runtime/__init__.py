@@ -93,8 +93,8 @@ def loop() -> asyncio.AbstractEventLoop:
 @cache
 def dispatch_checks() -> DispatchChecks:
     """The dispatcher; its reading and its writing connection are separate."""
-    settings = config.dispatch_settings()
-    database = database_of(settings.database)
+    settings = config.DispatchSettings.read()
+    database = database_of(settings)
     return DispatchChecks(
         MySqlDispatchStore(Session(database), database),
         TokenNames(client("ssm"), settings.token_path),
@@ -110,47 +110,47 @@ def dispatch_checks() -> DispatchChecks:
 @cache
 def check_friends() -> CheckFriends:
     """The checker, on the container's loop."""
-    return loop().run_until_complete(_check_friends(config.check_settings()))
+    return loop().run_until_complete(_check_friends(config.CheckSettings.read()))
 
 
 @cache
 def friend_checks_dead_letters() -> AsyncOutbox:
     """Where check_friends puts what it cannot read."""
-    return async_queue(config.check_settings().friend_checks_dead_letters_url)
+    return async_queue(config.CheckSettings.read().friend_checks_dead_letters_url)
 
 
 @cache
 def write_results() -> WriteResults:
     """The writer of answers."""
-    settings = config.write_settings()
-    database = database_of(settings.database)
+    settings = config.WriteSettings.read()
+    database = database_of(settings)
     return WriteResults(MySqlSettleStore(Session(database)), _conclude(database, settings.event_bus_name))
 
 
 @cache
 def record_targets() -> RecordTargets:
     """The writer of targets."""
-    return RecordTargets(MySqlTargetStore(Session(database_of(config.write_settings().database))), now)
+    return RecordTargets(MySqlTargetStore(Session(database_of(config.WriteSettings.read()))), now)
 
 
 @cache
 def writes_dead_letters() -> Outbox:
     """Where write_results puts what it can never apply."""
-    return Queue(client("sqs"), config.write_settings().writes_dead_letters_url)
+    return Queue(client("sqs"), config.WriteSettings.read().writes_dead_letters_url)
 
 
 @cache
 def report_run() -> ReportRun:
     """The reader of runs."""
-    return ReportRun(MySqlReportStore(Session(database_of(config.database_settings()))))
+    return ReportRun(MySqlReportStore(Session(database_of(config.DatabaseSettings.read()))))
 
 
 async def _check_friends(settings: config.CheckSettings) -> CheckFriends:
     sqs = await async_client("sqs", AioConfig(**CLIENT_CONFIG))
     return CheckFriends(
-        gate=await gate(settings.line),
-        profiles=LineProfiles(engine(settings.line), settings.line.base_url),
-        tokens=await tokens(settings.line),
+        gate=await gate(settings),
+        profiles=LineProfiles(engine(settings), settings.line_base_url),
+        tokens=await tokens(settings),
         checks=AsyncQueue(sqs, settings.friend_checks_queue_url),
         dead_letters=AsyncQueue(sqs, settings.friend_checks_dead_letters_url),
         writes=AsyncQueue(sqs, settings.writes_queue_url),
@@ -160,25 +160,25 @@ async def _check_friends(settings: config.CheckSettings) -> CheckFriends:
     )
 
 
-def engine(line: config.LineSettings) -> CurlEngine:
+def engine(settings: config.LineSettings) -> CurlEngine:
     """The connections to LINE; one for each function."""
     return CurlEngine(
         asyncio.get_running_loop(),
         connections=CONNECTIONS,
         connect_timeout_s=CONNECT_TIMEOUT_S,
         timeout_s=CALL_TIMEOUT_S,
-        cleartext=line.base_url.startswith("http://"),
+        cleartext=settings.line_base_url.startswith("http://"),
     )
 
 
-async def gate(line: config.LineSettings) -> DynamoGate:
+async def gate(settings: config.LineSettings) -> DynamoGate:
     """The rate gate."""
-    return DynamoGate(await async_client("dynamodb", _GATE_CONFIG), line.gate_table)
+    return DynamoGate(await async_client("dynamodb", _GATE_CONFIG), settings.gate_table)
 
 
-async def tokens(line: config.LineSettings) -> Tokens:
+async def tokens(settings: config.LineSettings) -> Tokens:
     """The channels' access tokens."""
-    return Tokens(await async_client("ssm", AioConfig(**CLIENT_CONFIG)), line.token_path, time.monotonic)
+    return Tokens(await async_client("ssm", AioConfig(**CLIENT_CONFIG)), settings.token_path, time.monotonic)
 
 
 def async_queue(url: str) -> AsyncQueue:
@@ -192,9 +192,15 @@ def _conclude(database: Database, bus_name: str) -> ConcludeRun:
 
 def database_of(settings: config.DatabaseSettings) -> Database:
     """Where MySQL is, and this function's own user, whose password is read now."""
-    secret = json.loads(client("secretsmanager").get_secret_value(SecretId=settings.secret_arn)["SecretString"])
+    stored = client("secretsmanager").get_secret_value(SecretId=settings.database_secret_arn)
+    secret = json.loads(stored["SecretString"])
     return Database(
-        settings.host, settings.port, settings.name, secret["username"], secret["password"], settings.tls_ca
+        settings.database_host,
+        settings.database_port,
+        settings.database_name,
+        secret["username"],
+        secret["password"],
+        settings.database_tls_ca or None,
     )
 
 

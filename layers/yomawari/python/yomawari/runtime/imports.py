@@ -20,8 +20,8 @@ from yomawari.usecases.split_import import SplitImport
 @cache
 def split_import() -> SplitImport:
     """The splitter."""
-    settings = config.split_settings()
-    session = runtime.Session(runtime.database_of(settings.database))
+    settings = config.SplitSettings.read()
+    session = runtime.Session(runtime.database_of(settings))
     return SplitImport(
         S3Files(runtime.client("s3")),
         open_claims,
@@ -35,20 +35,20 @@ def split_import() -> SplitImport:
 @cache
 def imports_queue() -> Queue:
     """Where split_import's files come from."""
-    return Queue(runtime.client("sqs"), config.split_settings().imports_queue_url)
+    return Queue(runtime.client("sqs"), config.SplitSettings.read().imports_queue_url)
 
 
 @cache
 def imports_dead_letters() -> Outbox:
     """Where split_import puts what can never be an import."""
-    return Queue(runtime.client("sqs"), config.split_settings().imports_dead_letters_url)
+    return Queue(runtime.client("sqs"), config.SplitSettings.read().imports_dead_letters_url)
 
 
 @cache
 def register_seekers() -> RegisterSeekers:
     """The registrar."""
-    settings = config.register_settings()
-    session = runtime.Session(runtime.database_of(settings.database))
+    settings = config.RegisterSettings.read()
+    session = runtime.Session(runtime.database_of(settings))
     return RegisterSeekers(
         MySqlRegistrationStore(session), _conclude_import(session, settings.event_bus_name), runtime.now
     )
@@ -57,13 +57,13 @@ def register_seekers() -> RegisterSeekers:
 @cache
 def registrations_dead_letters() -> Outbox:
     """Where register_seekers puts what it can never register."""
-    return Queue(runtime.client("sqs"), config.register_settings().registrations_dead_letters_url)
+    return Queue(runtime.client("sqs"), config.RegisterSettings.read().registrations_dead_letters_url)
 
 
 @cache
 def report_import() -> ReportImport:
     """The reader of imports."""
-    return ReportImport(MySqlImportReportStore(runtime.Session(runtime.database_of(config.database_settings()))))
+    return ReportImport(MySqlImportReportStore(runtime.Session(runtime.database_of(config.DatabaseSettings.read()))))
 
 
 def _conclude_import(session: runtime.Session, bus_name: str) -> ConcludeImport:

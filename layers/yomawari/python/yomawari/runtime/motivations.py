@@ -32,20 +32,20 @@ T = TypeVar("T")
 @cache
 def notify_change() -> NotifyChange:
     """The teller of changes, on the container's loop."""
-    return runtime.loop().run_until_complete(_notify_change(config.notify_settings()))
+    return runtime.loop().run_until_complete(_notify_change(config.NotifySettings.read()))
 
 
 @cache
 def motivation_changes_dead_letters() -> AsyncOutbox:
     """Where notify_change puts what it cannot read."""
-    return runtime.async_queue(config.notify_settings().motivation_changes_dead_letters_url)
+    return runtime.async_queue(config.NotifySettings.read().motivation_changes_dead_letters_url)
 
 
 @cache
 def dispatch_summaries() -> DispatchSummaries:
     """The dispatcher of summaries; it looks up on one connection and reads on others."""
-    settings = config.summary_dispatch_settings()
-    database = runtime.database_of(settings.database)
+    settings = config.SummaryDispatchSettings.read()
+    database = runtime.database_of(settings)
     return DispatchSummaries(
         MySqlSummaryStore(runtime.Session(database), database),
         Queue(runtime.client("sqs"), settings.summaries_queue_url),
@@ -57,29 +57,29 @@ def dispatch_summaries() -> DispatchSummaries:
 @cache
 def send_summaries() -> SendSummaries:
     """The sender of summaries, on the container's loop."""
-    return runtime.loop().run_until_complete(_send_summaries(config.summary_send_settings()))
+    return runtime.loop().run_until_complete(_send_summaries(config.SummarySendSettings.read()))
 
 
 @cache
 def summaries_dead_letters() -> AsyncOutbox:
     """Where send_summaries puts what it cannot read."""
-    return runtime.async_queue(config.summary_send_settings().summaries_dead_letters_url)
+    return runtime.async_queue(config.SummarySendSettings.read().summaries_dead_letters_url)
 
 
 @cache
 def report_day() -> DayReportStore:
     """The reader of a day's notifications."""
-    return MySqlDayReportStore(runtime.Session(runtime.database_of(config.database_settings())))
+    return MySqlDayReportStore(runtime.Session(runtime.database_of(config.DatabaseSettings.read())))
 
 
 async def _notify_change(settings: config.NotifySettings) -> NotifyChange:
     sqs = await runtime.async_client("sqs", AioConfig(**runtime.CLIENT_CONFIG))
     return NotifyChange(
-        store=MySqlNotificationStore(runtime.Session(runtime.database_of(settings.database))),
+        store=MySqlNotificationStore(runtime.Session(runtime.database_of(settings))),
         multicast=Multicasting(
-            gate=await runtime.gate(settings.line),
-            messages=_messages(settings.line),
-            tokens=await runtime.tokens(settings.line),
+            gate=await runtime.gate(settings),
+            messages=_messages(settings),
+            tokens=await runtime.tokens(settings),
             clock=runtime.now_us,
             random=random.random,
         ),
@@ -95,11 +95,11 @@ async def _notify_change(settings: config.NotifySettings) -> NotifyChange:
 async def _send_summaries(settings: config.SummarySendSettings) -> SendSummaries:
     sqs = await runtime.async_client("sqs", AioConfig(**runtime.CLIENT_CONFIG))
     return SendSummaries(
-        store=MySqlDeliveryStore(runtime.Session(runtime.database_of(settings.database))),
+        store=MySqlDeliveryStore(runtime.Session(runtime.database_of(settings))),
         push=Pushing(
-            gate=await runtime.gate(settings.line),
-            messages=_messages(settings.line),
-            tokens=await runtime.tokens(settings.line),
+            gate=await runtime.gate(settings),
+            messages=_messages(settings),
+            tokens=await runtime.tokens(settings),
             clock=runtime.now_us,
             random=random.random,
         ),
@@ -121,5 +121,7 @@ class _Aside:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
 
-def _messages(line: config.LineSettings) -> LineMessages:
-    return LineMessages(httpx.AsyncClient(transport=CurlTransport(runtime.engine(line)), base_url=line.base_url))
+def _messages(settings: config.LineSettings) -> LineMessages:
+    return LineMessages(
+        httpx.AsyncClient(transport=CurlTransport(runtime.engine(settings)), base_url=settings.line_base_url)
+    )

@@ -26,13 +26,13 @@ CONNECTIONS: Final = 2
 @cache
 def sweep_followers() -> SweepFollowers:
     """The sweeper, on the container's loop."""
-    return runtime.loop().run_until_complete(_sweep_followers(config.sweep_settings(), sweep_queues()))
+    return runtime.loop().run_until_complete(_sweep_followers(config.SweepSettings.read(), sweep_queues()))
 
 
 @cache
 def sweep_queues() -> SweepQueues:
     """Where a sweep's messages go."""
-    settings = config.sweep_settings()
+    settings = config.SweepSettings.read()
     sqs = runtime.loop().run_until_complete(runtime.async_client("sqs", AioConfig(**runtime.CLIENT_CONFIG)))
     return SweepQueues(
         sweeps=AsyncQueue(sqs, settings.sweeps_queue_url),
@@ -48,16 +48,16 @@ async def _sweep_followers(settings: config.SweepSettings, queues: SweepQueues) 
         connections=CONNECTIONS,
         connect_timeout_s=runtime.CONNECT_TIMEOUT_S,
         timeout_s=PAGE_TIMEOUT_S,
-        cleartext=settings.line.base_url.startswith("http://"),
+        cleartext=settings.line_base_url.startswith("http://"),
     )
-    database = runtime.database_of(settings.database)
+    database = runtime.database_of(settings)
     s3 = await runtime.async_client("s3", AioConfig(**runtime.CLIENT_CONFIG))
     return SweepFollowers(
-        gate=await runtime.gate(settings.line),
-        lists=LineFollowers(httpx.AsyncClient(base_url=settings.line.base_url, transport=CurlTransport(engine))),
-        tokens=await runtime.tokens(settings.line),
+        gate=await runtime.gate(settings),
+        lists=LineFollowers(httpx.AsyncClient(base_url=settings.line_base_url, transport=CurlTransport(engine))),
+        tokens=await runtime.tokens(settings),
         store=MySqlSweepStore(runtime.Session(database), database),
-        states=S3SweepStates(s3, settings.state_bucket),
+        states=S3SweepStates(s3, settings.sweep_state_bucket),
         queues=queues,
         clock=runtime.now_us,
         random=random.random,
