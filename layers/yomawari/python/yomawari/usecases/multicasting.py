@@ -1,7 +1,7 @@
 """Tell many people the same thing: LINE's multicast, at most 500 recipients a call."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -9,8 +9,6 @@ from yomawari.domain.outcomes import is_line_user_id
 from yomawari.domain.sends import SendAnswer, split_recipients
 from yomawari.usecases.pacing import Pacing
 from yomawari.usecases.parcels import KeyParts, Parcel, Recipient, SendSettings, Told
-from yomawari.usecases.ports import Clock, RateGate, Tokens
-from yomawari.usecases.send_ports import LineMessages
 from yomawari.usecases.sender import Sender
 
 MULTICAST: Final = SendSettings(
@@ -25,30 +23,11 @@ PACING: Final = replace(Pacing(), lease_permits=20)
 """A tenth of the profile's, for a tenth of its rate: the slots that die with a worker are a tenth of a second."""
 
 
-class Multicasting:
-    """One for the life of a container; see Sender for the arguments."""
+class Multicasting(Sender):
+    """See Sender for the arguments."""
 
-    def __init__(  # noqa: PLR0913 - one argument for each outside thing
-        self,
-        *,
-        gate: RateGate,
-        messages: LineMessages,
-        tokens: Tokens,
-        clock: Clock,
-        random: Callable[[], float],
-        settings: SendSettings = MULTICAST,
-    ) -> None:
-        self._messages = messages
-        self._send = Sender(
-            self._deliver,
-            messages.quota_left,
-            gate=gate,
-            tokens=tokens,
-            clock=clock,
-            random=random,
-            settings=settings,
-            pacing=PACING,
-        )
+    settings = MULTICAST
+    pacing = PACING
 
     async def send(  # noqa: PLR0913, PLR0917 - whom, what and how
         self,

@@ -1,14 +1,11 @@
 """Tell many people each their own thing: LINE's push, one recipient a call, many calls in flight."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from yomawari.domain.outcomes import is_line_user_id
 from yomawari.domain.sends import SendAnswer
-from yomawari.usecases.pacing import Pacing
 from yomawari.usecases.parcels import KeyParts, Parcel, Recipient, SendSettings, Told
-from yomawari.usecases.ports import Clock, RateGate, Tokens
-from yomawari.usecases.send_ports import LineMessages
 from yomawari.usecases.sender import Sender
 
 PUSH: Final = SendSettings(
@@ -21,30 +18,10 @@ PUSH: Final = SendSettings(
 )
 
 
-class Pushing:
-    """One for the life of a container; see Sender for the arguments."""
+class Pushing(Sender):
+    """See Sender for the arguments."""
 
-    def __init__(  # noqa: PLR0913 - one argument for each outside thing
-        self,
-        *,
-        gate: RateGate,
-        messages: LineMessages,
-        tokens: Tokens,
-        clock: Clock,
-        random: Callable[[], float],
-        settings: SendSettings = PUSH,
-    ) -> None:
-        self._messages = messages
-        self._send = Sender(
-            self._deliver,
-            messages.quota_left,
-            gate=gate,
-            tokens=tokens,
-            clock=clock,
-            random=random,
-            settings=settings,
-            pacing=Pacing(),
-        )
+    settings = PUSH
 
     async def push_all(
         self,

@@ -1,14 +1,16 @@
 """Sends parcels at a channel's pace; multicasting and pushing are built on it."""
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Final
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from typing import ClassVar, Final
 
-from yomawari.domain.sends import is_wave
+from yomawari.domain.sends import SendAnswer, is_wave
 from yomawari.usecases.channel_access import QUOTA_REACHED, ChannelAccess, Deferred, Refused, Stopped
 from yomawari.usecases.pacing import Pacing
-from yomawari.usecases.parcels import Deliver, Parcel, SendSettings, Told
+from yomawari.usecases.parcels import Parcel, SendSettings, Told
 from yomawari.usecases.ports import Clock, GateUnavailable, RateGate, Tokens, Unavailable
+from yomawari.usecases.send_ports import LineMessages
 from yomawari.usecases.sending import Sending
 
 log = logging.getLogger(__name__)
@@ -17,43 +19,44 @@ QUOTA_DELAY_S: Final = 300
 """How long to wait for quota that LINE has reserved for a delivery still running, or says nothing about."""
 
 
-class Sender:
-    """One for the life of a container, so that the sends of one channel share its permits.
+class Sender(ABC):
+    """One of each kind for the life of a container, so that the sends of one channel share its permits.
+
+    A kind says how an endpoint is used (`settings`), how permits are leased (`pacing`), and hands over a parcel.
 
     Args:
-        deliver: hands a parcel to LINE with a channel's token; nothing is raised for LINE's sake.
-        quota_left: how many recipients a channel may still reach this month, None without a limit.
         gate: grants the permits of every channel.
+        messages: asks LINE.
         tokens: the channels' access tokens.
         clock: µs since the epoch.
         random: uniform in [0, 1).
-        settings: of the endpoint.
-        pacing: how permits are leased.
     """
 
-    def __init__(  # noqa: PLR0913 - one argument for each outside thing
-        self,
-        deliver: Deliver,
-        quota_left: Callable[[str], Awaitable[int | None]],
-        *,
-        gate: RateGate,
-        tokens: Tokens,
-        clock: Clock,
-        random: Callable[[], float],
-        settings: SendSettings,
-        pacing: Pacing,
+    settings: ClassVar[SendSettings]
+    pacing: ClassVar[Pacing] = Pacing()
+
+    def __init__(
+        self, *, gate: RateGate, messages: LineMessages, tokens: Tokens, clock: Clock, random: Callable[[], float]
     ) -> None:
-        self._deliver = deliver
-        self._quota_left = quota_left
+        self._messages = messages
         self._tokens = tokens
         self._clock = clock
         self._random = random
-        self._settings = settings
         self._channels = ChannelAccess(
-            settings.endpoint, settings, gate=gate, tokens=tokens, clock=clock, random=random, pacing=pacing
+            self.settings.endpoint,
+            self.settings,
+            gate=gate,
+            tokens=tokens,
+            clock=clock,
+            random=random,
+            pacing=self.pacing,
         )
 
-    async def __call__(
+    @abstractmethod
+    async def _deliver(self, token: str, parcel: Parcel) -> SendAnswer:
+        """Hand a parcel to LINE with a channel's token; nothing is raised for LINE's sake."""
+
+    async def _send(
         self, tenant_id: int, rate_per_s: int | None, parcels: Iterable[Parcel], rejected: list[int], deadline_us: int
     ) -> Told:
         """Send the parcels until `deadline_us`; `rejected` are users already known to have no LINE user id.
@@ -61,7 +64,7 @@ class Sender:
         Raises:
             Unavailable: the token could not be read; a repeat finds again what was accepted before, if anything.
         """
-        sending = Sending(parcels, self._deliver, settings=self._settings, clock=self._clock, random=self._random)
+        sending = Sending(parcels, self._deliver, settings=self.settings, clock=self._clock, random=self._random)
         stopped, thrown_away = await self._channels.serve(sending, tenant_id, rate_per_s, deadline_us)
         if sending.over_quota is not None:
             stopped = await self._over_quota(tenant_id, sending.over_quota)
@@ -75,7 +78,7 @@ class Sender:
         if told.rejected:
             level = logging.ERROR if is_wave(**counts) else logging.WARNING
             log.log(
-                level, "people rejected", extra={"tenant_id": tenant_id, "endpoint": self._settings.endpoint, **counts}
+                level, "people rejected", extra={"tenant_id": tenant_id, "endpoint": self.settings.endpoint, **counts}
             )
 
     async def _over_quota(self, tenant_id: int, recipients: int) -> Stopped:
@@ -85,12 +88,12 @@ class Sender:
         """
         try:
             token = await self._tokens.token(tenant_id)
-            left = await self._quota_left(token) if token is not None else 0
+            left = await self._messages.quota_left(token) if token is not None else 0
             if left is None or left >= recipients:
                 return Deferred(QUOTA_DELAY_S, "the month's quota is reserved")
             await self._channels.close(tenant_id, QUOTA_REACHED)
         except GateUnavailable:
-            return Deferred(self._settings.gate_retry_s, "the gate is unavailable")
+            return Deferred(self.settings.gate_retry_s, "the gate is unavailable")
         except Unavailable:
             return Deferred(QUOTA_DELAY_S, "the month's quota is unknown")
         return Refused(QUOTA_REACHED)
