@@ -1,7 +1,7 @@
 """Whatever comes, how often and in whichever order: fake and MySQL agree, and the counters add up.
 
 Answers of two runs that overlap, deletions between them, and what an operator says of holds: one tenant's losses are
-held from the second on, the other's are written.
+held from the second on; the other's are written, and it is swept, so that how many it has comes as a message too.
 """
 
 from collections import Counter
@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.component.test_round_contract import delete
-from tests.support.rounds import NEXT_RUN, RUN, MemoryRounds, MySqlRounds, Rounds, Seeding, at
+from tests.support.rounds import NEXT_RUN, NIGHT, RUN, MemoryRounds, MySqlRounds, Rounds, Seeding, at
 from yomawari.adapters.mysql.connection import Database
 from yomawari.domain.valve import Bounds
 from yomawari.messages import CheckResults, ReleaseHold
@@ -21,6 +21,8 @@ from yomawari.usecases.ports import Refused, Released, Settled
 TENANTS = {1: 4, 2: 3}
 BOUNDS = {1: Bounds(over_percent=25, over_seekers=1)}
 RUNS = (RUN, NEXT_RUN)
+SWEPT, GUESSES = 2, (1, 5)
+"""Tenant 2 is swept, and the dispatcher guesses wrong of it."""
 OUTCOMES = ("friend", "not_friend", "invalid", "failed")
 COUNTERS = ("friends", "not_friends", "invalid", "failed")
 
@@ -75,19 +77,22 @@ STEPS = st.lists(st.one_of(messages(), messages(), messages(), messages(), delet
 
 
 def everybodys(run_id: int) -> list[CheckResults]:
-    """A last message for each tenant, so that everybody's has come."""
-    return [
+    """A last message for each tenant, so that everybody's has come; and the count of the sweep."""
+    last = [
         CheckResults(run_id=run_id, tenant_id=tenant_id, observed_at=at(9), failed=seekers_of(tenant_id))
         for tenant_id in TENANTS
     ]
+    return [*last, CheckResults(run_id=run_id, tenant_id=SWEPT, observed_at=at(9), seekers=TENANTS[SWEPT])]
 
 
 def seeded(rounds: Rounds) -> None:
     seed = Seeding(rounds)
     for tenant_id, seekers in TENANTS.items():
         seed.tenant(tenant_id, seekers, "friend", bounds=BOUNDS.get(tenant_id))
-    for run_id in RUNS:
-        seed.dispatched(run_id, TENANTS)
+    for run_id, guess in zip(RUNS, GUESSES, strict=True):
+        rounds.dispatch.begin(run_id, NIGHT)
+        rounds.dispatch.sent(run_id, SWEPT, guess, None)
+        seed.dispatched(run_id, {tenant_id: seekers for tenant_id, seekers in TENANTS.items() if tenant_id != SWEPT})
 
 
 def take(rounds: Rounds, step: Step) -> Settled | Released | Refused | None:
@@ -135,7 +140,8 @@ def check_counters(rounds: Rounds, truth: Truth) -> None:
             assert [getattr(tenant, name) for name in COUNTERS] == [true[name] for name in OUTCOMES]
             assert true["passed_over"] <= tenant.passed_over
             assert tenant.seekers is not None
-            assert tenant.settled + tenant.failed + tenant.passed_over <= tenant.seekers
+            if tenant.tenant_id != SWEPT:
+                assert tenant.settled + tenant.failed + tenant.passed_over <= tenant.seekers
 
 
 def check_end(rounds: Rounds, truth: Truth) -> None:
