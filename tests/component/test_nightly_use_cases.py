@@ -1,11 +1,10 @@
 """Dispatch, write and report together, over the fake store and over MySQL: started twice, dying, delivered twice."""
 
-from collections.abc import Iterator
 from itertools import count
 
 import pytest
 
-from tests.support.rounds import NIGHT, RUN, MemoryRounds, MySqlRounds, Rounds, Seeding, at, line_id
+from tests.support.rounds import NIGHT, RUN, Rounds, Seeding, at, line_id
 from yomawari.adapters.events_fake import EventBusFake
 from yomawari.adapters.mysql.memory import AccountRow
 from yomawari.adapters.sqs_fake import QueueFake
@@ -55,24 +54,9 @@ class Night:
         return report
 
 
-@pytest.fixture(params=["memory", "mysql"])
-def rounds(request: pytest.FixtureRequest) -> Iterator[Rounds]:
-    if request.param == "memory":
-        yield MemoryRounds()
-    else:
-        real = MySqlRounds(request.getfixturevalue("database"))
-        yield real
-        real.close()
-
-
 @pytest.fixture
 def night(rounds: Rounds) -> Night:
     return Night(rounds)
-
-
-@pytest.fixture
-def seed(rounds: Rounds) -> Seeding:
-    return Seeding(rounds)
 
 
 def answer(chunk: FriendCheckChunk, observed_s: float = 60, **changes: list[int]) -> CheckResults:

@@ -1,6 +1,5 @@
 """What the round's stores promise, held against the fake and against MySQL alike."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -12,7 +11,6 @@ from tests.support.rounds import (
     NIGHT,
     RUN,
     MemoryRounds,
-    MySqlRounds,
     Rounds,
     Seeding,
     at,
@@ -21,21 +19,6 @@ from tests.support.rounds import (
 from yomawari.adapters.mysql.memory import AccountRow, Change
 from yomawari.messages import CheckResults
 from yomawari.usecases.ports import Refused, Settled, WaitingTenant
-
-
-@pytest.fixture(params=["memory", "mysql"])
-def rounds(request: pytest.FixtureRequest) -> Iterator[Rounds]:
-    if request.param == "memory":
-        yield MemoryRounds()
-    else:
-        real = MySqlRounds(request.getfixturevalue("database"))
-        yield real
-        real.close()
-
-
-@pytest.fixture
-def seed(rounds: Rounds) -> Seeding:
-    return Seeding(rounds)
 
 
 def results(tenant_id: int = 1, run_id: int = RUN, observed_s: float = 60, **lists: object) -> CheckResults:

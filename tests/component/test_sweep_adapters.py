@@ -9,7 +9,7 @@ from botocore.exceptions import ConnectionClosedError
 
 from tests.component.test_aws_adapters import with_client
 from tests.support.line_clients import FRIENDS, PEOPLE, TOKEN, Line
-from tests.support.rounds import NEXT_RUN, NIGHT, RUN, MemoryRounds, MySqlRounds, Rounds, Seeding, at
+from tests.support.rounds import NEXT_RUN, NIGHT, RUN, Rounds, Seeding, at
 from tools.line_double.faults import Faults, OutageMode
 from tools.line_double.followers import FollowerRules
 from tools.line_double.process import RunningDouble, running_double
@@ -168,16 +168,6 @@ class TestStates:
 
 def refuse(request: Any, **_: object) -> None:
     raise ConnectionClosedError(endpoint_url=request.url)
-
-
-@pytest.fixture(params=["memory", "mysql"])
-def rounds(request: pytest.FixtureRequest) -> Iterator[Rounds]:
-    if request.param == "memory":
-        yield MemoryRounds()
-    else:
-        real = MySqlRounds(request.getfixturevalue("database"))
-        yield real
-        real.close()
 
 
 class TestStore:

@@ -1,11 +1,9 @@
 """Friends that are lost in a night: held or written, released or dropped; the fake and MySQL alike."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.component.test_round_contract import counted, delete, results
-from tests.support.rounds import NEXT_RUN, RUN, MemoryRounds, MySqlRounds, Rounds, Seeding, at, line_id
+from tests.support.rounds import NEXT_RUN, RUN, Rounds, Seeding, at, line_id
 from yomawari.adapters.mysql.memory import AccountRow, Change
 from yomawari.domain.runs import TenantReport
 from yomawari.domain.valve import Bounds
@@ -14,21 +12,6 @@ from yomawari.usecases.ports import Refused, Released, Settled
 
 NARROW = Bounds(over_percent=20, over_seekers=1)
 """Of ten friends two may go."""
-
-
-@pytest.fixture(params=["memory", "mysql"])
-def rounds(request: pytest.FixtureRequest) -> Iterator[Rounds]:
-    if request.param == "memory":
-        yield MemoryRounds()
-    else:
-        real = MySqlRounds(request.getfixturevalue("database"))
-        yield real
-        real.close()
-
-
-@pytest.fixture
-def seed(rounds: Rounds) -> Seeding:
-    return Seeding(rounds)
 
 
 @pytest.fixture
