@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from yomawari.domain import rows as reading
-from yomawari.domain.imports import FileFormat, ImportKey, RowError, import_key
+from yomawari.domain.imports import FileFormat, RowError
 from yomawari.domain.rows import SeekerRow, UnreadableError, check, rows_of
 
 LINE_ID = "U0123456789abcdef0123456789abcdef"
@@ -35,49 +35,6 @@ def unreadable(content: str, file_format: FileFormat = "csv") -> str:
 
 def written(content: dict[str, Any]) -> str:
     return json.dumps(content)
-
-
-class TestKey:
-    @pytest.mark.parametrize(
-        ("key", "read_as"),
-        [
-            ("imports/7/a.csv", ("csv", False)),
-            ("imports/7/a.csv.gz", ("csv", True)),
-            ("imports/7/a.ndjson", ("ndjson", False)),
-            ("imports/7/a.ndjson.gz", ("ndjson", True)),
-        ],
-    )
-    def test_a_key_says_all(self, key: str, read_as: tuple[FileFormat, bool]) -> None:
-        assert import_key(key) == ImportKey(key, 7, "a", *read_as)
-
-    @pytest.mark.parametrize(
-        "key",
-        [
-            "imports/7/a.txt",
-            "imports/7/a.CSV",
-            "imports/7/a.csv.zip",
-            "imports/7/.csv",
-            "imports/7/a b.csv",
-            "imports/7/a+b.csv",
-            "imports/7/a%20b.csv",
-            "imports/7/a%2Bb.csv",
-            "imports%2F7%2Fa.csv",
-            "imports/7/月.csv",
-            "imports/7/a.csv\n",
-            "imports/7/b/a.csv",
-            "imports/07/a.csv",
-            "imports/0/a.csv",
-            "imports/-7/a.csv",
-            "imports/７/a.csv",  # noqa: RUF001 - a digit that Python's int would take
-            "imports/12345678901/a.csv",
-            f"imports/7/{'a' * 65}.csv",
-            "/imports/7/a.csv",
-            "Imports/7/a.csv",
-            "",
-        ],
-    )
-    def test_anything_else_is_none(self, key: str) -> None:
-        assert import_key(key) is None
 
 
 class TestCsv:
@@ -181,6 +138,8 @@ class TestCsv:
         reason = "line 2 has a quotation mark that is left open"
         assert unreadable(f'external_key\n"a\n{long}\n"\n') == reason
         assert unreadable(f'external_key\n{long},"\nb",1\n') == reason, 'else b" would be registered'
+        assert unreadable(f'external_key\nx"y,"{long}\nb",1\n') == reason, "a mark within a cell opens nothing"
+        assert read(f'external_key\nx"{long}\na\n')[1:] == [SeekerRow(3, "a", None, None)]
 
     def test_a_header_that_csv_cannot_read(self) -> None:
         assert unreadable('"external_key"x\na\n') == "line 1 has quotation marks that do not match"

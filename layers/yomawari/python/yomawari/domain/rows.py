@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, NamedTuple, TextIO
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from yomawari.domain.imports import FileFormat, RowError
+from yomawari.domain.quoting import place_after
 
 COLUMNS: Final = ("external_key", "line_user_id", "user_id")
 MAX_LINE_CHARACTERS: Final = 64 * 1024
@@ -126,19 +127,16 @@ class _Lines:
         return line
 
     def is_left_open(self) -> bool:
-        """Whether a quotation mark of the last line is still open at its end, so that the next is no record of its own.
-
-        Asked of csv's tolerant way of reading: to it a mark within a cell, as in `"5" pipe"`, is part of the cell.
-        """
-        return sum(1 for _ in csv.reader([self.last, "next"])) == 1
+        """Whether a quotation of the last line is still open at its end, so that the next is no record of its own."""
+        return place_after(self.last) == "quoted"
 
     def _pass_over(self, line: str) -> None:
-        quotes = line.count('"')
+        place = place_after(line)
         for piece in _rest(line, self.text):
-            quotes += piece.count('"')
+            place = place_after(piece, place)
             self.characters += len(piece)
             _check_size(self.number, self.characters)
-        self.last = '"' * (quotes % 2)  # all that is kept of it, and enough for is_left_open
+        self.last = '"' if place == "quoted" else ""  # all that is kept of it, and enough for is_left_open
 
 
 def _csv_records(lines: _Lines) -> Iterator[tuple[int, list[str] | str]]:
