@@ -27,12 +27,13 @@ class Attempts:
 
 
 def hidden_s(receives: int) -> int:
-    """How long a file's message stays hidden after something was away: 1, 4, 16, then 60 minutes.
+    """How long a file's message stays hidden after something was away: 1, 4, 16 and 64 minutes, then not at all.
 
-    A blip costs a minute, and the five receives together outlive an outage of more than an hour. The queue's visibility
-    timeout is for workers that die, and far too long for either.
+    A blip costs a minute, and the five receives together outlive an outage of more than an hour; after the fifth it is
+    a dead letter, and nothing is to be waited for. The queue's visibility timeout is for workers that die, and far too
+    long for any of it.
     """
-    return min(3_600, 60 << 2 * (receives - 1))
+    return 60 << 2 * (receives - 1) if receives < 5 else 0
 
 
 def full_jitter_us(tries: int, base_us: int, cap_us: int, random: float) -> int:
