@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
@@ -213,6 +214,24 @@ def test_a_day_after_a_channel_was_refused_nothing_is_sent_either() -> None:
     world.later(hours=70)
     assert outcome(world, tenant_id=1) == Sent(expired=1, reason="taken up a day ago")
     assert world.texts() == {}
+
+
+def test_bad_ids_are_counted_once_however_often_the_list_is_sent() -> None:
+    """LINE names one, then does not answer for the rest; the list comes again whole."""
+    keys: list[UUID] = []
+
+    def answers_one_key(_token: str, key: UUID, _call: int) -> Unknown | None:
+        keys.append(key)
+        return None if key == keys[0] else Unknown("HTTP 503")
+
+    world = with_audience(1, World(answers_one_key))
+    world.people.person(3, 1, connected_to=CHANGER)
+    world.world.line.bad = {line_id(1_001)}
+    first = outcome(world)
+    assert (first.accepted, first.rejected, first.again) == (0, 0, 1)
+    world.world.line.trouble = lambda *_: None
+    second = outcome(world, tenant_id=1, attempt=2)
+    assert (second.accepted, second.rejected, second.again) == (1, 1, 0)
 
 
 def test_bad_ids_are_left_out_of_the_record() -> None:

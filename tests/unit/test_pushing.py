@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.sends import TENANT, World, everyone, line_user_id, users
+from tests.support.sends import PARTS, TENANT, World, everyone, line_user_id, users
 from yomawari.adapters.line_messages_fake import Lost
 from yomawari.domain.outcomes import ChannelRefused, RateLimited, Unknown
 from yomawari.domain.sends import QuotaReached, SendAnswer
@@ -71,8 +71,8 @@ def test_rejections_are_logged_with_their_tenant_and_a_wave_of_them_as_an_error(
     said = [(one.levelname, one.message, vars(one)) for one in caplog.records]
     assert [one[:2] for one in said] == ([(level, "people rejected")] if level else [])
     for _, _, extra in said:
-        counts = {name: extra[name] for name in ("tenant_id", "endpoint", "rejected", "accepted")}
-        assert counts == {"tenant_id": TENANT, "endpoint": "push", "rejected": bad, "accepted": 20 - bad}
+        keys = {name: extra[name] for name in ("tenant_id", "about", "rejected", "accepted")}
+        assert keys == {"tenant_id": TENANT, "about": PARTS, "rejected": bad, "accepted": 20 - bad}
 
 
 def test_lost_answers_are_repeated_with_the_same_key() -> None:

@@ -59,7 +59,7 @@ class Multicasting(Sender):
         told = [Recipient(one, tuple(sorted(users[one]))) for one in sorted(users)]
         parts = (*key_parts, MULTICAST.endpoint, tenant_id)
         parcels = [Parcel(tuple(run), text, parts) for run in split_recipients(told)]
-        return await self._send(tenant_id, rate_per_s, parcels, sorted(rejected), deadline_us)
+        return await self._send(tenant_id, rate_per_s, key_parts, parcels, sorted(rejected), deadline_us)
 
     async def _deliver(self, token: str, parcel: Parcel) -> SendAnswer:
         return await self._messages.multicast(token, parcel.line_user_ids, parcel.text, parcel.retry_key)

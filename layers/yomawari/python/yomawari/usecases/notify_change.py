@@ -7,6 +7,7 @@ told, the repeat records the same again.
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial, reduce
 from operator import add
@@ -116,7 +117,9 @@ class NotifyChange:
         await self._record(event, one.tenant_id, told.accepted)
         following = follow_up(told, event.attempt, self._attempts, self._random())
         await self._place(own, following)
-        return sent(told, following)
+        outcome = sent(told, following)
+        # Whoever is still to be told is told with the whole list again, and who is rejected, counted then.
+        return replace(outcome, rejected=0) if following.again or following.deferred else outcome
 
     async def _record(self, event: MotivationChanged, tenant_id: int, user_ids: list[int]) -> None:
         messages = [

@@ -49,7 +49,7 @@ class Pushing(Sender):
             for user_id, (line_user_id, text) in first.items()
             if is_line_user_id(line_user_id)
         ]
-        return await self._send(tenant_id, rate_per_s, parcels, rejected, deadline_us)
+        return await self._send(tenant_id, rate_per_s, key_parts, parcels, rejected, deadline_us)
 
     async def _deliver(self, token: str, parcel: Parcel) -> SendAnswer:
         (line_user_id,) = parcel.line_user_ids

@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 from yomawari.domain.sends import SendAnswer, is_wave
 from yomawari.usecases.channel_access import QUOTA_REACHED, ChannelAccess, Deferred, Refused, Stopped
 from yomawari.usecases.pacing import Pacing
-from yomawari.usecases.parcels import Parcel, SendSettings, Told
+from yomawari.usecases.parcels import KeyParts, Parcel, SendSettings, Told
 from yomawari.usecases.ports import Clock, GateUnavailable, RateGate, Tokens, Unavailable
 from yomawari.usecases.send_ports import LineMessages
 from yomawari.usecases.sending import Sending
@@ -56,10 +56,18 @@ class Sender(ABC):
     async def _deliver(self, token: str, parcel: Parcel) -> SendAnswer:
         """Hand a parcel to LINE with a channel's token; nothing is raised for LINE's sake."""
 
-    async def _send(
-        self, tenant_id: int, rate_per_s: int | None, parcels: Iterable[Parcel], rejected: list[int], deadline_us: int
+    async def _send(  # noqa: PLR0913, PLR0917 - whom, what and how
+        self,
+        tenant_id: int,
+        rate_per_s: int | None,
+        about: KeyParts,
+        parcels: Iterable[Parcel],
+        rejected: list[int],
+        deadline_us: int,
     ) -> Told:
         """Send the parcels until `deadline_us`; `rejected` are users already known to have no LINE user id.
+
+        What they are `about` is for the log.
 
         Raises:
             Unavailable: the token could not be read; a repeat finds again what was accepted before, if anything.
@@ -69,17 +77,15 @@ class Sender(ABC):
         if sending.over_quota is not None:
             stopped = await self._over_quota(tenant_id, sending.over_quota)
         told = sending.told(rejected, stopped, thrown_away)
-        self._report_rejected(tenant_id, told)
+        self._report_rejected(tenant_id, about, told)
         return told
 
-    def _report_rejected(self, tenant_id: int, told: Told) -> None:
-        """They are settled and nothing stops, so that a wave of wrong 400s must be seen; the runbook takes it back."""
+    def _report_rejected(self, tenant_id: int, about: KeyParts, told: Told) -> None:
+        """Nothing stops for them, so that a wave of wrong 400s must be seen; the runbook takes it back."""
         counts = {"rejected": len(told.rejected), "accepted": len(told.accepted)}
         if told.rejected:
             level = logging.ERROR if is_wave(**counts) else logging.WARNING
-            log.log(
-                level, "people rejected", extra={"tenant_id": tenant_id, "endpoint": self.settings.endpoint, **counts}
-            )
+            log.log(level, "people rejected", extra={"tenant_id": tenant_id, "about": about, **counts})
 
     async def _over_quota(self, tenant_id: int, recipients: int) -> Stopped:
         """Close the channel, unless the quota is enough: then LINE has reserved it for another delivery for now.
