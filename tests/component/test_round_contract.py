@@ -173,6 +173,9 @@ class TestSettle:
         assert rounds.settle.settle(results(invalid=[7], not_friend=[8])) == Settled(not_friend=1, invalid=1)
         assert [row.friend_status for row in rounds.accounts().values()] == ["unknown", "friend"]
         assert rounds.changes() == []
+        rounds.dispatch.begin(CHECK_RUN, at(59))
+        rounds.settle.settle(results(run_id=CHECK_RUN, observed_s=70, invalid=[7]))
+        assert rounds.accounts()[1, 7].friend_status == "unknown", "the link may have been committed a little later"
         rounds.dispatch.begin(NEXT_RUN, at(86_400))
         rounds.settle.settle(results(run_id=NEXT_RUN, observed_s=86_460, friend=[7, 8]))
         assert [row.friend_status for row in rounds.accounts().values()] == ["friend", "friend"]

@@ -224,6 +224,14 @@ class TestRelease:
             (8, "invalid", "not_friend"),
         }
 
+    def test_who_turns_invalid_after_the_discard_is_taken_back_too(self, rounds: Rounds, ten: list[int]) -> None:
+        """The wave goes on, or is redriven: what was said of this run holds for all of it."""
+        rounds.add_account(1, 7, AccountRow(line_id(7)))
+        rounds.settle.settle(results(invalid=ten[:3]))
+        rounds.settle.release(release(discard=True))
+        assert rounds.settle.settle(results(invalid=[7, ten[3]])) == Settled(invalid=2, lost=1)
+        assert (statuses(rounds)[7], statuses(rounds)[ten[3]]) == ("unknown", "friend")
+
     def test_what_a_newer_run_found_invalid_stays(self, rounds: Rounds, seed: Seeding, ten: list[int]) -> None:
         rounds.add_account(1, 7, AccountRow(line_id(7)))
         rounds.settle.settle(results(invalid=[*ten[:3], 7], friend=ten[3:]))

@@ -267,11 +267,11 @@ def release(
 @app.command()
 @explained
 def redrive(
-    tenant: Annotated[int | None, typer.Option(help="Only this tenant's chunks.")] = None,
+    tenant: Annotated[int | None, typer.Option(help="Only this tenant's messages.")] = None,
     local: Local = None,
     stack: Stack = "yomawari-dev",
 ) -> None:
-    """Move dead-lettered chunks back to their queues; channels that LINE had refused are opened again."""
+    """Move dead letters back to their queues; channels that LINE had refused are opened again."""
     moved = redriving.redrive(Target.named(local, stack), tenant)
     console.print(f"{moved.messages} messages with {moved.seekers:,} job seekers of {len(moved.tenants)} tenants moved")
     if moved.channels:

@@ -18,6 +18,10 @@ NIGHT_MINUTES: Final = 60
 CHECK_EVERY_S: Final = 90
 """Minutes from 60 on stand for checks outside the round, each for so many seconds of its hour."""
 
+LINKING: Final = timedelta(seconds=30)
+"""So long the commit of another LINE id may come after its `linked_at`: a run that begins meanwhile may read the old
+one."""
+
 EndState = Literal["completed", "completed_with_failures", "completed_with_holds"]
 RunState = Literal["dispatching", "running", "completed", "completed_with_failures", "completed_with_holds"]
 TenantState = Literal["pending", "dispatched", "skipped", "closed", "held"]

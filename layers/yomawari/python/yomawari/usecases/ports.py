@@ -86,7 +86,7 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """So many held losses were written, or dropped; none when it had been said before."""
+    """So many statuses were written; or so many losses dropped and statuses taken back. None if it was said before."""
 
     seekers: int
 
@@ -183,7 +183,7 @@ class SettleStore(Protocol):
         ...
 
     def release(self, release: ReleaseHold) -> Released | Refused:
-        """Write or drop a tenant's held losses; said again it changes nothing."""
+        """Write a tenant's held losses; or drop them, and take back whom the run made invalid. Said again: nothing."""
         ...
 
 

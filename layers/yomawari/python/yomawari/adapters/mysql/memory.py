@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from yomawari.adapters.mysql.memory_rows import AccountRow, Answer, Change, Loss, RunRow, TenantRow
-from yomawari.adapters.mysql.memory_valve import discard, let_through, write
+from yomawari.adapters.mysql.memory_valve import forget, let_through, take_back, write
 from yomawari.domain.runs import (
     NOT_FRIEND_NIGHTS,
     EndState,
@@ -138,6 +138,8 @@ class RoundInMemory:
             tenant.pass_over(0)
         if results.closed is not None:
             tenant.state, tenant.reason = "closed", results.closed[:200]
+        if tenant.valve == "discarded":
+            take_back(results.run_id, results.tenant_id, self.accounts_by_key, self.changes)
         if tenant.losses:
             let_through(results.run_id, results.tenant_id, tenant, self.accounts_by_key, self.changes)
         if tenant.valve != "held" or tenant.hold_announced:
@@ -160,7 +162,8 @@ class RoundInMemory:
             return Refused(f"tenant {release.tenant_id} of run {release.run_id} is not held but {tenant.valve}")
         tenant.valve = wanted
         if release.discard:
-            return Released(discard(release.run_id, release.tenant_id, tenant, self.accounts_by_key, self.changes))
+            taken_back = take_back(release.run_id, release.tenant_id, self.accounts_by_key, self.changes)
+            return Released(taken_back + forget(tenant))
         return Released(write(release.run_id, release.tenant_id, tenant, self.accounts_by_key, self.changes))
 
     def end(self, run_id: int, now: datetime) -> RunCompleted | None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from yomawari.domain.runs import EndState, RunState, TenantState
+from yomawari.domain.runs import LINKING, EndState, RunState, TenantState
 from yomawari.domain.valve import Bounds, Losses, Valve
 
 Status = Literal["unknown", "friend", "not_friend", "invalid"]
@@ -30,7 +30,7 @@ class AccountRow:
     def takes(self, observed_at: datetime, run_began_at: datetime) -> bool:
         """Whether an answer of then is news of the LINE id that the row has."""
         is_older = self.status_checked_at is not None and self.status_checked_at > observed_at
-        return not is_older and (self.linked_at is None or self.linked_at <= run_began_at)
+        return not is_older and (self.linked_at is None or self.linked_at <= run_began_at - LINKING)
 
     def has_failed(self, run_id: int) -> bool:
         """Whether the run has given it up."""

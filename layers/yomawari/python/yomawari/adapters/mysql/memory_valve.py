@@ -40,8 +40,8 @@ def write(run_id: int, tenant_id: int, tenant: TenantRow, accounts: Accounts, ch
     return written
 
 
-def discard(run_id: int, tenant_id: int, tenant: TenantRow, accounts: Accounts, changes: list[Change]) -> int:
-    """Forget the losses that wait, and take back whom the run made invalid; how many they were."""
+def take_back(run_id: int, tenant_id: int, accounts: Accounts, changes: list[Change]) -> int:
+    """Give those whom the run made invalid the status they had; how many they were."""
     made = [one for one in changes if (one.run_id, one.tenant_id, one.to_status) == (run_id, tenant_id, "invalid")]
     taken_back = 0
     for change in made:
@@ -50,7 +50,7 @@ def discard(run_id: int, tenant_id: int, tenant: TenantRow, accounts: Accounts, 
             row.friend_status = change.from_status
             changes.append(replace(change, from_status="invalid", to_status=change.from_status))
             taken_back += 1
-    return taken_back + forget(tenant)
+    return taken_back
 
 
 def forget(tenant: TenantRow) -> int:

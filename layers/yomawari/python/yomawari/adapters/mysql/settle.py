@@ -20,6 +20,7 @@ from pymysql.cursors import Cursor
 
 from yomawari.adapters.mysql import valve
 from yomawari.adapters.mysql.connection import Ids, Session, utc
+from yomawari.domain.runs import LINKING
 from yomawari.domain.valve import decided
 from yomawari.messages import CheckResults, ReleaseHold
 from yomawari.usecases.ports import Refused, Released, Settled
@@ -28,6 +29,7 @@ from yomawari.usecases.ports import Refused, Released, Settled
 _LOCK: Final = f"""
 SELECT failed > 0, {valve.IS_COMPLETE},
        lost_unwritten > 0 AND valve <> 'held', valve = 'held' AND NOT hold_announced,
+       valve = 'discarded',
        (SELECT started_at FROM runs WHERE runs.run_id = run_tenants.run_id)
 FROM run_tenants WHERE run_id = %(run)s AND tenant_id = %(tenant)s FOR UPDATE
 """  # noqa: S608 - made of constants, like the others
@@ -157,7 +159,7 @@ class MySqlSettleStore:
         return self._session.transact(lambda cursor: _settle(cursor, results))
 
     def release(self, release: ReleaseHold) -> Released | Refused:
-        """Write or drop a tenant's held losses; said again it changes nothing."""
+        """Write or drop a tenant's held losses; see the port for what else that does."""
         return self._session.transact(lambda cursor: _release(cursor, release))
 
 
@@ -168,7 +170,7 @@ def _settle(cursor: Cursor, results: CheckResults) -> Settled | Refused:
     if locked is None:
         return Refused(f"no tenant {results.tenant_id} in run {results.run_id}")
     cursor.execute(LOCK_ROWS, key)
-    had_failed, is_complete, has_unwritten, is_hold_unannounced, began = locked
+    had_failed, is_complete, has_unwritten, is_hold_unannounced, is_discarded, began = locked
     settled = _apply(cursor, key, results, began, had_failed=had_failed)
     if not is_complete:
         settled = replace(settled, passed_over=_pass_over(cursor, key, results, settled))
@@ -178,6 +180,8 @@ def _settle(cursor: Cursor, results: CheckResults) -> Settled | Refused:
         cursor.execute(_RECOUNT, key | {"seekers": results.seekers})
     if results.closed is not None:
         cursor.execute(_CLOSE, key | {"reason": results.closed[:_REASON_CHARACTERS]})
+    if is_discarded and settled.invalid:
+        valve.take_back(cursor, key)
     is_newly_held = (has_unwritten or settled.lost > 0) and valve.let_through(cursor, key)
     return replace(settled, hold=valve.hold_of(cursor, key)) if is_newly_held or is_hold_unannounced else settled
 
@@ -202,7 +206,7 @@ def _apply(cursor: Cursor, key: dict[str, int], results: CheckResults, began: da
     answered = {"friend": results.friend, "not_friend": results.not_friend, "invalid": results.invalid}
     everyone = list(chain.from_iterable(answered.values()))
     recovered = _failed_among(cursor, key | rows_of(everyone)) if had_failed and everyone else 0
-    moments = {"observed": utc(results.observed_at), "began": began}
+    moments = {"observed": utc(results.observed_at), "began": began - LINKING}
     counts, lost = dict.fromkeys(answered, 0), 0
     for outcome, ids in answered.items():
         if ids:

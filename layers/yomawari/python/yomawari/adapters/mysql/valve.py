@@ -116,8 +116,13 @@ def write(cursor: Cursor, key: Key) -> int:
 
 def discard(cursor: Cursor, key: Key) -> int:
     """Forget the losses that wait, and take back whom the run made invalid; how many they were."""
+    return take_back(cursor, key) + drop(cursor, key)
+
+
+def take_back(cursor: Cursor, key: Key) -> int:
+    """Give those whom the run made invalid the status they had; how many they were."""
     cursor.execute(NOTE_NOT_INVALID, key)
-    return cursor.execute(NOT_INVALID, key) + drop(cursor, key)
+    return cursor.execute(NOT_INVALID, key)
 
 
 def drop(cursor: Cursor, key: Key) -> int:
