@@ -73,11 +73,24 @@ def test_bad_ids_are_dropped_and_everyone_else_is_told_once(bad: set[int], *, na
     assert told_counts(world) == {1}
 
 
-def test_all_bad_is_all_rejected() -> None:
+def test_all_bad_of_a_few_is_all_rejected() -> None:
     world = World()
     world.line.names_recipients = False
-    world.line.bad = {line_user_id(number) for number in range(1, 6)}
-    assert sorted(world.multicast(users(5)).rejected) == [1, 2, 3, 4, 5]
+    world.line.bad = {line_user_id(number) for number in range(1, 5)}
+    assert sorted(world.multicast(users(4)).rejected) == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("names_recipients", [True, False])
+def test_that_line_knows_nobody_is_not_believed(*, names_recipients: bool) -> None:
+    """It comes again, with the same keys, and becomes a dead letter in the end; nobody loses a message for it."""
+    world = World()
+    world.line.names_recipients = names_recipients
+    world.line.bad = {line_user_id(number) for number in range(1, 9)}
+    told = world.multicast([*users(8), (9, "no LINE id")])
+    assert (sorted(told.unanswered), told.rejected) == (list(range(1, 9)), [9])
+    assert (told.stopped, told.reason) == (None, "LINE rejects everybody")
+    world.line.bad = set()
+    assert sorted(world.multicast(users(8)).accepted) == list(range(1, 9))
 
 
 def test_an_index_beyond_the_list_names_nobody() -> None:

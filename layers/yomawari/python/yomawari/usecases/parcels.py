@@ -75,7 +75,7 @@ class Told:
 
     Attributes:
         accepted: LINE has their message, now or since an earlier send with the same keys.
-        rejected: LINE does not know their id, or it is no LINE user id.
+        rejected: LINE does not know their id, though it knows others or was asked about few; or it is no LINE user id.
         unsent: LINE certainly has nothing for them from this send.
         unanswered: LINE may or may not have it: to be repeated with the same keys, within 24 hours.
         stopped: why there are unsent ones; None when nobody was kept back. Refused("quota_reached") is the month's end.

@@ -3,9 +3,10 @@
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import ClassVar, Final
 
-from yomawari.domain.sends import SendAnswer, is_wave
+from yomawari.domain.sends import FEW, SendAnswer, is_wave
 from yomawari.usecases.channel_access import QUOTA_REACHED, ChannelAccess, Deferred, Refused, Stopped
 from yomawari.usecases.pacing import Pacing
 from yomawari.usecases.parcels import KeyParts, Parcel, SendSettings, Told
@@ -15,6 +16,7 @@ from yomawari.usecases.sending import Sending
 
 log = logging.getLogger(__name__)
 
+ALL_REJECTED: Final = "LINE rejects everybody"
 QUOTA_DELAY_S: Final = 300
 """How long to wait for quota that LINE has reserved for a delivery still running, or says nothing about."""
 
@@ -67,7 +69,8 @@ class Sender(ABC):
     ) -> Told:
         """Send the parcels until `deadline_us`; `rejected` are users already known to have no LINE user id.
 
-        What they are `about` is for the log.
+        What they are `about` is for the log. Where LINE accepts nobody and rejects five or more, it is not believed:
+        that is no answer.
 
         Raises:
             Unavailable: the token could not be read; a repeat finds again what was accepted before, if anything.
@@ -78,10 +81,15 @@ class Sender(ABC):
             stopped = await self._over_quota(tenant_id, sending.over_quota)
         told = sending.told(rejected, stopped, thrown_away)
         self._report_rejected(tenant_id, about, told)
-        return told
+        by_line = told.rejected[len(rejected) :]
+        if told.accepted or len(by_line) < FEW:
+            return told
+        # LINE is mistaken, for minutes perhaps, or all ids are another channel's: in the end somebody must look.
+        unanswered = [*told.unanswered, *by_line]
+        return replace(told, rejected=rejected, unanswered=unanswered, reason=told.reason or ALL_REJECTED)
 
     def _report_rejected(self, tenant_id: int, about: KeyParts, told: Told) -> None:
-        """Nothing stops for them, so that a wave of wrong 400s must be seen; the runbook takes it back."""
+        """Where anybody was accepted nothing stops for them, so that a wave of wrong 400s must be seen."""
         counts = {"rejected": len(told.rejected), "accepted": len(told.accepted)}
         if told.rejected:
             level = logging.ERROR if is_wave(**counts) else logging.WARNING
