@@ -120,7 +120,9 @@ def test_no_answer_is_an_error_of_httpx(
     double.control.set_faults(faults)
     for http2, expected in ((True, over_http2), (False, over_http1)):
         with pytest.raises(expected):
-            Line(double.url, http2=http2).use(lambda client, _engine: client.post(PUSH, json=BODY, headers=HEADERS))
+            Line(double.url, http2=http2, timeout_s=1).use(
+                lambda client, _engine: client.post(PUSH, json=BODY, headers=HEADERS)
+            )
 
 
 def test_a_server_that_is_not_there_and_one_that_does_not_greet() -> None:
@@ -129,7 +131,7 @@ def test_a_server_that_is_not_there_and_one_that_does_not_greet() -> None:
         with pytest.raises(httpx.ConnectError):
             Line(f"http://127.0.0.1:{closed.getsockname()[1]}", http2=True).use(lambda client, _: client.get("/"))
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        line = Line(f"https://127.0.0.1:{silent.getsockname()[1]}", http2=False)
+        line = Line(f"https://127.0.0.1:{silent.getsockname()[1]}", http2=False, timeout_s=1)
         with pytest.raises(httpx.ConnectTimeout):
             line.use(lambda client, _: client.get("/"))
 

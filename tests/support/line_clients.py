@@ -21,7 +21,7 @@ FRIENDS = [one for one in PEOPLE if expected_status("7", one) == 200]
 class Line:
     """Opens a client on a loop of its own for each use, over one protocol."""
 
-    def __init__(self, url: str, *, http2: bool, timeout_s: float = 1.0) -> None:
+    def __init__(self, url: str, *, http2: bool, timeout_s: float = 5.0) -> None:
         self.url = url
         self._timeout_s = timeout_s
         self._http2 = http2
