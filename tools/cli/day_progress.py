@@ -42,7 +42,8 @@ def watch_changes(target: Target, day: date, changes: int, show: Live, timeout_s
     def is_done(report: DayReport) -> bool:
         return report.changes >= changes and is_idle(target, "MotivationChanges", "Writes")
 
-    return _watch(target, day, is_done, show, timeout_s)
+    _watch(target, day, is_done, show, timeout_s)
+    return report_day(target, day)  # the last look was before the queues were idle, and may lack what came between
 
 
 def watch_summary(target: Target, before: DayReport, show: Live, timeout_s: float) -> DayReport:
